@@ -1,0 +1,260 @@
+// Files and folders: who makes them, what they are called on the way, their modes, and links.
+
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  statSync,
+  symlinkSync,
+  watch,
+  writeFileSync,
+} from 'node:fs';
+import { join, relative } from 'node:path';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { FileProcessStore, ensureDataDir, getDefaultDataDir } from '../index.js';
+import {
+  dataNames,
+  freshStore,
+  idsOf,
+  readEntries,
+  runNode,
+  sample,
+  storedEntry,
+  tempDir,
+} from './support.mjs';
+
+const isWindows = process.platform === 'win32';
+const modeOf = (path) => statSync(path).mode & 0o777;
+const workspace = { id: 'w', name: 'W', rootPath: '/' };
+
+/** The umask is the process's own: put back what was there. */
+function withUmask(mask) {
+  const before = process.umask(mask);
+  onTestFinished(() => process.umask(before));
+}
+
+describe('the data directory', () => {
+  test.each([
+    ['addProcess', 'processes.json', (store) => store.addProcess(sample('a'))],
+    ['registerWorkspace', 'workspaces.json', (store) => store.registerWorkspace(workspace)],
+  ])('is made with its parents by %s', async (_, name, mutate) => {
+    const dataDir = join(tempDir(), 'one', 'two', 'three');
+    await mutate(new FileProcessStore({ dataDir }));
+    expect(dataNames(dataDir)).toEqual([name]);
+  });
+
+  test.each([
+    ['updateProcess', (store) => store.updateProcess('a', { status: 'failed' }), undefined],
+    ['removeProcess', (store) => store.removeProcess('a'), undefined],
+    ['clearProcesses', (store) => store.clearProcesses(), 0],
+    ['clearProcesses with a filter', (store) => store.clearProcesses({ status: 'failed' }), 0],
+  ])('is not made by %s, which resolves', async (_, mutate, value) => {
+    const parent = tempDir();
+    const store = new FileProcessStore({ dataDir: join(parent, 'missing') });
+    expect(await mutate(store)).toBe(value);
+    expect(readdirSync(parent)).toEqual([]);
+  });
+
+  test('clearing a missing directory resolves to 0', async () => {
+    const store = new FileProcessStore({ dataDir: join(tempDir(), 'missing') });
+    expect(await store.clearProcesses()).toBe(0);
+  });
+
+  test('a relative one is resolved when the store is made', async () => {
+    const dir = tempDir();
+    mkdirSync(join(dir, 'elsewhere'));
+    const source = `
+      const { FileProcessStore } = await import(entry);
+      const store = new FileProcessStore({ dataDir: 'data/../data/here' });
+      process.chdir('elsewhere');
+      await store.addProcess({ id: 'a', type: 'x', promptPreview: '', fullPrompt: '', status: 'queued', startTime: new Date(0) });
+      console.log((await store.getAllProcesses()).length);`;
+    expect(await runNode(source, [], { cwd: dir })).toMatchObject({ code: 0, stdout: '1\n' });
+    expect(idsOf(readEntries(join(dir, 'data', 'here', 'processes.json')))).toEqual(['a']);
+    expect(readdirSync(join(dir, 'elsewhere'))).toEqual([]);
+  });
+
+  test('the default one is .pipeline-server in the home folder, made by the first add', async () => {
+    const home = tempDir();
+    const source = `
+      const { FileProcessStore, getDefaultDataDir } = await import(entry);
+      const store = new FileProcessStore();
+      console.log(getDefaultDataDir());
+      await store.addProcess({ id: 'a', type: 'x', promptPreview: '', fullPrompt: '', status: 'queued', startTime: new Date(0) });`;
+    const { code, stdout } = await runNode(source, [], { env: { HOME: home, USERPROFILE: home } });
+    expect({ code, stdout }).toEqual({ code: 0, stdout: `${join(home, '.pipeline-server')}\n` });
+    expect(idsOf(readEntries(join(home, '.pipeline-server', 'processes.json')))).toEqual(['a']);
+  });
+
+  test('getDefaultDataDir creates nothing', async () => {
+    const home = tempDir();
+    const source = 'const { getDefaultDataDir } = await import(entry); getDefaultDataDir();';
+    expect(await runNode(source, [], { env: { HOME: home, USERPROFILE: home } })).toMatchObject({ code: 0 });
+    expect(existsSync(join(home, '.pipeline-server'))).toBe(false);
+    expect(getDefaultDataDir()).toMatch(/\.pipeline-server$/);
+  });
+
+  test('ensureDataDir returns the resolved path of a relative one', async () => {
+    const dir = tempDir();
+    const path = relative(process.cwd(), join(dir, 'a', 'b'));
+    expect(await ensureDataDir(path)).toBe(join(dir, 'a', 'b'));
+    expect(statSync(join(dir, 'a', 'b')).isDirectory()).toBe(true);
+  });
+});
+
+describe('temporary files', () => {
+  // Only inotify reports every name that ever was in a folder.
+  const onLinux = test.skipIf(process.platform !== 'linux');
+
+  function watchNames(dir) {
+    const names = new Set();
+    const watcher = watch(dir, (_, name) => names.add(name));
+    onTestFinished(() => watcher.close());
+    return () => [...names].filter((name) => name.endsWith('.tmp'));
+  }
+
+  onLinux('are named {file}.<unique>.tmp, anew for every write', async () => {
+    const { store, dir } = freshStore();
+    const seen = watchNames(dir);
+    for (let i = 0; i < 5; i++) await store.addProcess(sample(`p${i}`));
+    for (let i = 0; i < 3; i++) await store.registerWorkspace({ ...workspace, id: `w${i}` });
+    await vi.waitFor(() => expect(seen().length).toBeGreaterThanOrEqual(8), { timeout: 10_000 });
+    const ofProcesses = seen().filter((name) => /^processes\.json\..+\.tmp$/.test(name));
+    const ofWorkspaces = seen().filter((name) => /^workspaces\.json\..+\.tmp$/.test(name));
+    expect([ofProcesses.length, ofWorkspaces.length, seen().length]).toEqual([5, 3, 8]);
+  });
+
+  onLinux('that a dead process left behind go with the next write', async () => {
+    const { store, dir } = freshStore();
+    const seen = watchNames(dir);
+    await store.addProcess(sample('a'));
+    await vi.waitFor(() => expect(seen()).toHaveLength(1), { timeout: 10_000 });
+    writeFileSync(join(dir, seen()[0]), '[{"torn":');
+    await store.addProcess(sample('b'));
+    expect(dataNames(dir)).toEqual(['processes.json']);
+  });
+
+  test('none is left after a write', async () => {
+    const { store, dir } = freshStore();
+    await Promise.all([store.addProcess(sample('a')), store.registerWorkspace(workspace)]);
+    await store.updateProcess('a', { result: 'r' });
+    await store.removeProcess('a');
+    expect(dataNames(dir)).toEqual(['processes.json', 'workspaces.json']);
+  });
+
+  test('the one of a plain store at work and files of other names are left alone', async () => {
+    // the contract is silent here
+    const { store, dir } = freshStore();
+    const names = ['processes.json.tmp', 'processes.json.bak', 'notes.tmp', 'workspaces.json.tmp'];
+    for (const name of names) writeFileSync(join(dir, name), name);
+    await store.addProcess(sample('a'));
+    await store.registerWorkspace(workspace);
+    for (const name of names) expect(readFileSync(join(dir, name), 'utf8')).toBe(name);
+  });
+});
+
+describe.skipIf(isWindows)('modes', () => {
+  test.each([0o000, 0o022, 0o077])('new files are 0600 and new directories 0700, umask %o', async (mask) => {
+    const top = tempDir();
+    const dataDir = join(top, 'one', 'two');
+    withUmask(mask);
+    const store = new FileProcessStore({ dataDir });
+    await store.addProcess(sample('a'));
+    await store.registerWorkspace(workspace);
+    await store.updateProcess('a', { result: 'r' });
+    expect(modeOf(join(top, 'one'))).toBe(0o700);
+    expect(modeOf(dataDir)).toBe(0o700);
+    expect(readdirSync(dataDir)).toEqual(expect.arrayContaining(['processes.json', 'workspaces.json']));
+    for (const name of readdirSync(dataDir)) expect(modeOf(join(dataDir, name)), name).toBe(0o600);
+  });
+
+  test('ensureDataDir makes directories 0700', async () => {
+    const top = tempDir();
+    withUmask(0);
+    await ensureDataDir(join(top, 'one', 'two'));
+    expect([modeOf(join(top, 'one')), modeOf(join(top, 'one', 'two'))]).toEqual([0o700, 0o700]);
+  });
+
+  test.each([0o644, 0o640, 0o606])('an existing file keeps its mode %o', async (mode) => {
+    const { store, file } = freshStore();
+    await store.addProcess(sample('a'));
+    withUmask(0o027);
+    chmodSync(file, mode);
+    await store.addProcess(sample('b'));
+    await store.removeProcess('a');
+    expect(modeOf(file)).toBe(mode);
+  });
+
+  test('an existing directory keeps its mode', async () => {
+    const { store, dir } = freshStore();
+    chmodSync(dir, 0o755);
+    await store.addProcess(sample('a'));
+    await ensureDataDir(dir);
+    expect(modeOf(dir)).toBe(0o755);
+  });
+});
+
+describe.skipIf(isWindows)('links', () => {
+  test('a symlinked data file keeps its link, and the target is replaced', async () => {
+    const { store, dir, file } = freshStore();
+    mkdirSync(join(dir, 'real'));
+    const target = join(dir, 'real', 'data.json');
+    writeFileSync(target, JSON.stringify([storedEntry('old')]));
+    chmodSync(target, 0o644);
+    symlinkSync(join('real', 'data.json'), file);
+    await store.addProcess(sample('new'));
+    expect(lstatSync(file).isSymbolicLink()).toBe(true);
+    expect(readlinkSync(file)).toBe(join('real', 'data.json'));
+    expect(idsOf(readEntries(target))).toEqual(['old', 'new']);
+    expect(modeOf(target)).toBe(0o644);
+    expect(idsOf(await store.getAllProcesses())).toEqual(['old', 'new']);
+    expect(dataNames(join(dir, 'real'))).toEqual(['data.json']);
+  });
+
+  test('a link to a file that is not there yet is an empty store, and the first add makes its target', async () => {
+    const { store, dir, file } = freshStore();
+    const target = join(tempDir(), 'data.json');
+    symlinkSync(target, file);
+    expect(await store.getAllProcesses()).toEqual([]);
+    await store.addProcess(sample('a'));
+    expect(lstatSync(file).isSymbolicLink()).toBe(true);
+    expect(idsOf(readEntries(target))).toEqual(['a']);
+    expect(dataNames(dir)).toEqual(['processes.json']);
+  });
+
+  test('two directories that link to one file share it', async () => {
+    const target = join(tempDir(), 'shared.json');
+    const stores = [freshStore(), freshStore()];
+    for (const { file } of stores) symlinkSync(target, file);
+    await Promise.all(
+      Array.from({ length: 40 }, (_, i) => stores[i % 2].store.addProcess(sample(`p${i}`))),
+    );
+    expect(idsOf(readEntries(target))).toHaveLength(40);
+    for (const { store } of stores) expect(await store.getAllProcesses()).toHaveLength(40);
+  });
+
+  test('the data directory may itself be a link', async () => {
+    const dir = tempDir();
+    mkdirSync(join(dir, 'real'));
+    symlinkSync('real', join(dir, 'link'));
+    await new FileProcessStore({ dataDir: join(dir, 'link') }).addProcess(sample('a'));
+    expect(lstatSync(join(dir, 'link')).isSymbolicLink()).toBe(true);
+    expect(idsOf(readEntries(join(dir, 'real', 'processes.json')))).toEqual(['a']);
+  });
+
+  test('a planted link in the place of a temporary file leads nowhere', async () => {
+    // the contract is silent here
+    const { store, dir } = freshStore();
+    const victim = join(tempDir(), 'victim');
+    writeFileSync(victim, 'precious');
+    symlinkSync(victim, join(dir, 'processes.json.tmp'));
+    symlinkSync(victim, join(dir, 'processes.json.1.tmp'));
+    await store.addProcess(sample('a'));
+    await store.addProcess(sample('b'));
+    expect(readFileSync(victim, 'utf8')).toBe('precious');
+  });
+});

@@ -1,0 +1,221 @@
+//! The commit: one new file, complete and durable, in the place of the old one.
+//!
+//! Under the lock of the data file: sweep, bring the snapshot up to date, apply the mutations to a draft,
+//! write the draft to a new temporary file, sync it, rename it over the data file, sync the directory.
+//!
+//! # Why a deleted lock file does not split the lock
+//!
+//! Writer A holds the lock; somebody deletes the lock file; writer B creates and locks a new one. Both
+//! believe to be alone. The order of the steps keeps them apart:
+//!
+//! - A: (1) create tmp, (2) see that the lock file at the path is still ours, (3) rename tmp.
+//! - B: (1) create and lock the new lock file, (2) sweep all tmps, (3) read the data file.
+//!
+//! If A2 comes after B1, A sees a strange lock file, gives up its tmp and starts over, behind B. If A2 comes
+//! before B1, then A1 comes before B2. Either A3 comes before B2 too, and B3 reads what A wrote; or B2
+//! removes A's tmp, A3 fails for want of it, and A starts over, behind B. In no order does B replace a
+//! state that it has not read.
+//!
+//! # Writers that take no lock
+//!
+//! A plain store may rename its own file into place at any time. Just before our rename the data file's
+//! stamp is compared with the one that the draft was made from; if it differs, the commit starts over.
+//! What comes in between that stat and the rename is lost, as the contract says.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::draft::{Done, Draft};
+use crate::error::{Context, Error};
+use crate::file::{Batch, DataFile};
+use crate::fs::File;
+use crate::lock::Lock;
+use crate::place;
+use crate::record::Record;
+use crate::snapshot::{Content, Snapshot};
+
+/// How often a commit starts over for writers without a lock, before it goes ahead all the same.
+const MOST_RESTARTS: usize = 64;
+/// Waits between attempts at a rename that virus scanners, indexers and the like hinder.
+const RENAME_BACKOFF: [Duration; 7] = [
+    Duration::from_millis(5),
+    Duration::from_millis(10),
+    Duration::from_millis(20),
+    Duration::from_millis(40),
+    Duration::from_millis(80),
+    Duration::from_millis(160),
+    Duration::from_millis(320),
+];
+
+/// What a batch of mutations did.
+#[derive(Clone, Debug)]
+pub struct Receipt<R> {
+    /// One result for each mutation, in order.
+    pub results: Vec<Result<Done<R>, Error>>,
+    /// Records that retention removed.
+    pub pruned: Vec<Arc<R>>,
+}
+
+/// The right to commit: the lock, and the file that it belongs to.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    pub lock: Lock,
+    pub target: PathBuf,
+}
+
+pub(crate) enum Committed<R> {
+    /// The new state is durable (or nothing had to be written).
+    Done {
+        receipts: Vec<Receipt<R>>,
+        /// The last pin of a file that was replaced; freeing its blocks takes time that nobody need wait for.
+        retired: Option<Arc<Snapshot<R>>>,
+    },
+    /// The lock was lost to somebody who deleted its file.
+    LostLock,
+}
+
+enum Replaced {
+    Yes,
+    /// A writer without the lock came in between.
+    Overtaken,
+    LostLock,
+}
+
+impl<R: Record> DataFile<R> {
+    /// Applies all batches to the newest state and replaces the file once.
+    pub(crate) fn commit(&self, turn: &Turn, group: &[Batch<R>]) -> Result<Committed<R>, Error> {
+        let durable = group.iter().any(|batch| batch.options.durable);
+        for restarts in 0.. {
+            place::sweep(&*self.fs, &turn.target);
+            let base = self.refresh(&turn.target)?;
+            let (receipts, content) = apply(&base.content, group);
+            let Some(content) = content else {
+                return Ok(Committed::Done { receipts, retired: None });
+            };
+            let insist = restarts == MOST_RESTARTS;
+            match self.replace(turn, &base, Arc::new(content), durable, insist)? {
+                Replaced::Yes => return Ok(Committed::Done { receipts, retired: Some(base) }),
+                Replaced::Overtaken => {}
+                Replaced::LostLock => return Ok(Committed::LostLock),
+            }
+        }
+        unreachable!("a commit that insists is not overtaken")
+    }
+
+    fn replace(
+        &self,
+        turn: &Turn,
+        base: &Snapshot<R>,
+        content: Arc<Content<R>>,
+        durable: bool,
+        insist: bool,
+    ) -> Result<Replaced, Error> {
+        let fs = &*self.fs;
+        let target = &*turn.target;
+        let began = fs.now();
+        let tmp = place::unique_tmp(target);
+        let mut file = fs.create_new(&tmp).context("open", &tmp)?;
+        let ready = self.fill(&mut *file, &tmp, target, &content, durable).and_then(|()| {
+            if !turn.lock.is_at_its_path(fs)? {
+                Ok(Replaced::LostLock)
+            } else if !insist && place::stamp(fs, target)? != base.stamp() {
+                Ok(Replaced::Overtaken)
+            } else {
+                Ok(Replaced::Yes)
+            }
+        });
+        let pin = fs.has_identity().then_some(file);
+        let renamed = match ready {
+            Ok(Replaced::Yes) => self.rename(&tmp, target),
+            otherwise => otherwise,
+        };
+        if !matches!(renamed, Ok(Replaced::Yes)) {
+            // If this fails too, the next commit sweeps it.
+            let _ = fs.remove(&tmp);
+            return renamed;
+        }
+        let synced = if durable { fs.sync_dir(place::parent(target)) } else { Ok(()) };
+        let stat = pin.as_ref().map_or_else(|| fs.stat(target), |file| file.stat());
+        if let Ok(stat) = stat {
+            self.publish(Snapshot::new(content, stat.stamp, began, pin));
+        }
+        synced.context("fsync", place::parent(target)).map_err(Error::after_commit)?;
+        Ok(Replaced::Yes)
+    }
+
+    /// Makes the temporary file all that the data file is to be.
+    fn fill(
+        &self,
+        file: &mut dyn File,
+        tmp: &Path,
+        target: &Path,
+        content: &Content<R>,
+        durable: bool,
+    ) -> Result<(), Error> {
+        let parts = content.parts();
+        file.write_all(&parts).context("write", tmp)?;
+        let size: u64 = parts.iter().map(|part| part.len() as u64).sum();
+        if file.stat().context("fstat", tmp)?.stamp.size != size {
+            return Err(std::io::Error::from(ErrorKind::WriteZero)).context("write", tmp);
+        }
+        match self.fs.stat(target) {
+            Ok(old) => {
+                place::give(file, old.owner);
+                file.set_mode(old.mode).context("fchmod", tmp)?;
+            }
+            Err(_) => {
+                if let Ok(dir) = self.fs.stat(place::parent(target)) {
+                    place::give(file, dir.owner);
+                }
+            }
+        }
+        // A sync that failed is never repeated on the same file: the kernel may have dropped the pages.
+        if durable { file.sync().context("fsync", tmp) } else { Ok(()) }
+    }
+
+    fn rename(&self, tmp: &Path, target: &Path) -> Result<Replaced, Error> {
+        let mut backoff = RENAME_BACKOFF.iter();
+        loop {
+            match self.fs.rename(tmp, target) {
+                Ok(()) => return Ok(Replaced::Yes),
+                // Swept by the holder of a newer lock.
+                Err(error)
+                    if error.kind() == ErrorKind::NotFound
+                        && self.fs.stat_link(tmp).is_err_and(|gone| gone.kind() == ErrorKind::NotFound)
+                        && self.fs.stat(place::parent(target)).is_ok() =>
+                {
+                    return Ok(Replaced::LostLock);
+                }
+                Err(error) => match backoff.next() {
+                    Some(&wait) if is_transient(&error) => std::thread::sleep(wait),
+                    _ => return Err(error).context("rename", target),
+                },
+            }
+        }
+    }
+}
+
+fn is_transient(error: &std::io::Error) -> bool {
+    // EACCES and EPERM are PermissionDenied, EBUSY and a sharing violation are ResourceBusy; the latter
+    // has no kind of its own on Windows (ERROR_SHARING_VIOLATION 32, ERROR_LOCK_VIOLATION 33).
+    matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ResourceBusy | ErrorKind::Interrupted)
+        || (cfg!(windows) && matches!(error.raw_os_error(), Some(32 | 33)))
+}
+
+/// The receipts of all batches, and the new content if there is one.
+pub(crate) fn apply<R: Record>(
+    base: &Content<R>,
+    group: &[Batch<R>],
+) -> (Vec<Receipt<R>>, Option<Content<R>>) {
+    let mut draft = Draft::new(base);
+    let receipts = group
+        .iter()
+        .map(|batch| Receipt {
+            results: batch.mutations.iter().map(|mutation| draft.apply(mutation)).collect(),
+            pruned: draft.prune(),
+        })
+        .collect();
+    (receipts, draft.finish())
+}

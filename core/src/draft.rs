@@ -1,0 +1,230 @@
+//! Mutations, and the draft of the next content that they are applied to in order.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::error::Error;
+use crate::filter::Filter;
+use crate::record::{Patch, Record};
+use crate::snapshot::Content;
+
+/// One change that a caller asks for. It can be applied more than once: a commit starts over where the
+/// file changed under it.
+#[derive(Clone, Debug)]
+pub enum Mutation<R> {
+    /// Adds a record, or replaces the first one with its id and drops further ones.
+    Put {
+        /// The new record, or why there is none.
+        record: Result<Arc<R>, Error>,
+        /// More records than this are pruned afterwards; `None` prunes nothing.
+        cap: Option<usize>,
+    },
+    /// Merges fields into the first record with this id.
+    Merge {
+        /// The id, as WTF-8.
+        id: Vec<u8>,
+        /// The fields.
+        patch: Patch,
+    },
+    /// Removes every record with this id.
+    Remove {
+        /// The id, as WTF-8.
+        id: Vec<u8>,
+    },
+    /// Removes the records that a filter lists.
+    Clear {
+        /// Which.
+        filter: Filter,
+    },
+}
+
+impl<R: Record> Mutation<R> {
+    /// A [`Put`](Mutation::Put) of a record given as JSON text.
+    pub fn put(text: &str, cap: Option<usize>) -> Self {
+        Mutation::Put { record: R::create(text).map(Arc::new), cap }
+    }
+
+    /// Whether the mutation makes the data directory where there is none.
+    pub fn creates(&self) -> bool {
+        matches!(self, Mutation::Put { record: Ok(_), .. })
+    }
+}
+
+/// What one mutation did.
+#[derive(Clone, Debug)]
+pub struct Done<R> {
+    /// How many records it added, changed or removed.
+    pub count: usize,
+    /// The merged record after a merge, the first removed one after a remove.
+    pub record: Option<Arc<R>>,
+}
+
+impl<R> Done<R> {
+    fn nothing() -> Self {
+        Done { count: 0, record: None }
+    }
+}
+
+/// A content in the making.
+#[derive(Debug)]
+pub(crate) struct Draft<'a, R> {
+    base: &'a Content<R>,
+    /// `None` where a record was removed; new ones are behind the base's.
+    records: Vec<Option<Arc<R>>>,
+    live: usize,
+    /// Places that differ from the base's: `None` where the id is gone.
+    places: HashMap<Arc<[u8]>, Option<usize>>,
+    changed: bool,
+    /// The cap of the additions since the last pruning, if any.
+    prune_to: Option<usize>,
+    pruned: Vec<Arc<R>>,
+}
+
+impl<'a, R: Record> Draft<'a, R> {
+    pub fn new(base: &'a Content<R>) -> Self {
+        Draft {
+            base,
+            records: base.records().iter().cloned().map(Some).collect(),
+            live: base.records().len(),
+            places: HashMap::new(),
+            changed: false,
+            prune_to: None,
+            pruned: Vec::new(),
+        }
+    }
+
+    /// Applies one mutation. One that is refused changes nothing.
+    pub fn apply(&mut self, mutation: &Mutation<R>) -> Result<Done<R>, Error> {
+        // Pruning once after a run of additions leaves the same records as pruning after each of them, as
+        // long as nothing else comes in between.
+        match mutation {
+            Mutation::Put { record: Ok(record), cap }
+                if self.place(record.id()).is_none() && self.prune_to.is_none_or(|to| Some(to) == *cap) => {}
+            _ => self.retain(),
+        }
+        match mutation {
+            Mutation::Put { record, cap } => {
+                let record = record.clone()?;
+                self.put(record);
+                self.prune_to = *cap;
+                Ok(Done { count: 1, record: None })
+            }
+            Mutation::Merge { id, patch } => self.merge(id, patch),
+            Mutation::Remove { id } => Ok(self.remove(id)),
+            Mutation::Clear { filter } => Ok(self.clear(filter)),
+        }
+    }
+
+    /// The new content; `None` where nothing changed.
+    pub fn finish(mut self) -> Option<Content<R>> {
+        self.retain();
+        if !self.changed {
+            return None;
+        }
+        let same_places = self.places.is_empty();
+        let records = self.records.into_iter().flatten().collect();
+        Some(if same_places { Content::with_places_of(self.base, records) } else { Content::new(records) })
+    }
+
+    /// Meets the cap of the additions so far, and returns what retention has removed since the last call.
+    pub fn prune(&mut self) -> Vec<Arc<R>> {
+        self.retain();
+        std::mem::take(&mut self.pruned)
+    }
+
+    fn place(&self, id: &[u8]) -> Option<usize> {
+        self.places.get(id).copied().unwrap_or_else(|| self.base.place(id))
+    }
+
+    /// The places of all records with this id, the first one first.
+    fn all_places(&self, id: &[u8]) -> Vec<usize> {
+        let Some(first) = self.place(id) else { return Vec::new() };
+        if !self.base.has_twins() {
+            return vec![first];
+        }
+        let same = |record: &Option<Arc<R>>| record.as_ref().is_some_and(|record| **record.id() == *id);
+        (first..self.records.len()).filter(|&place| same(&self.records[place])).collect()
+    }
+
+    fn put(&mut self, record: Arc<R>) {
+        self.changed = true;
+        let places = self.all_places(record.id());
+        if let Some((&first, twins)) = places.split_first() {
+            self.records[first] = Some(record);
+            for &twin in twins {
+                self.take(twin);
+            }
+        } else {
+            self.places.insert(record.id().clone(), Some(self.records.len()));
+            self.records.push(Some(record));
+            self.live += 1;
+        }
+    }
+
+    fn merge(&mut self, id: &[u8], patch: &Patch) -> Result<Done<R>, Error> {
+        let Some(place) = self.place(id) else { return Ok(Done::nothing()) };
+        let Some(old) = &self.records[place] else { return Ok(Done::nothing()) };
+        let merged = Arc::new(old.merge(patch)?);
+        self.records[place] = Some(merged.clone());
+        self.changed = true;
+        Ok(Done { count: 1, record: Some(merged) })
+    }
+
+    fn remove(&mut self, id: &[u8]) -> Done<R> {
+        let places = self.all_places(id);
+        let removed: Vec<_> = places.into_iter().filter_map(|place| self.take(place)).collect();
+        Done { count: removed.len(), record: removed.into_iter().next() }
+    }
+
+    fn clear(&mut self, filter: &Filter) -> Done<R> {
+        let (places, live): (Vec<usize>, Vec<Arc<R>>) = self.live_records().unzip();
+        let listed: Vec<usize> = filter.select(&live).collect();
+        for &index in &listed {
+            self.take(places[index]);
+        }
+        Done { count: listed.len(), record: None }
+    }
+
+    fn live_records(&self) -> impl Iterator<Item = (usize, Arc<R>)> {
+        self.records.iter().enumerate().filter_map(|(place, record)| Some((place, record.clone()?)))
+    }
+
+    /// Removes the record at a place.
+    fn take(&mut self, place: usize) -> Option<Arc<R>> {
+        let record = self.records[place].take()?;
+        self.changed = true;
+        self.live -= 1;
+        if self.place(record.id()) == Some(place) {
+            let next = self.base.has_twins().then(|| self.next_with(record.id(), place)).flatten();
+            self.places.insert(record.id().clone(), next);
+        } else {
+            // A later twin is gone. Its id keeps its place, but the base's map no longer fits the rest.
+            self.places.insert(record.id().clone(), self.place(record.id()));
+        }
+        Some(record)
+    }
+
+    fn next_with(&self, id: &[u8], place: usize) -> Option<usize> {
+        let same = |record: &Option<Arc<R>>| record.as_ref().is_some_and(|record| **record.id() == *id);
+        (place + 1..self.records.len()).find(|&place| same(&self.records[place]))
+    }
+
+    /// Removes the oldest of the prunable records until the cap of the last additions is met.
+    fn retain(&mut self) {
+        let Some(cap) = self.prune_to.take() else { return };
+        let excess = self.live.saturating_sub(cap);
+        if excess == 0 {
+            return;
+        }
+        let age = |(place, record): (usize, Arc<R>)| record.prunable_since().map(|since| (since, place));
+        let mut oldest: Vec<(i64, usize)> = self.live_records().filter_map(age).collect();
+        oldest.sort_unstable();
+        for (_, place) in oldest.into_iter().take(excess) {
+            let record = self.take(place);
+            self.pruned.extend(record);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,158 @@
+//! What can go wrong, with all that a caller needs to act on it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// A failure of the store. Cheap to clone: one failed commit rejects every mutation of its batch.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// A data file is not what a store writes. Its bytes have not been touched.
+    #[error(
+        "{}:{line}:{column}: the file is damaged: {expected}. It was left as it is. \
+         To recover, restore it from a backup or mend it at this place; the next call then works",
+        path.display()
+    )]
+    Corrupt {
+        /// The data file, links resolved.
+        path: PathBuf,
+        /// Line of the flaw, from 1.
+        line: usize,
+        /// Column of the flaw, from 1, in bytes.
+        column: usize,
+        /// What was expected there.
+        expected: String,
+    },
+
+    /// Another process, or another store of this one, held the lock for too long.
+    #[error(
+        "{}: the lock is held by another process; gave up after {} ms",
+        path.display(),
+        waited.as_millis()
+    )]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+        /// How long this call waited.
+        waited: Duration,
+    },
+
+    /// The mutation itself is unusable. Only this one is refused, not its batch.
+    #[error("{field} {reason}")]
+    Invalid {
+        /// The offending field, as the caller knows it: `process.status`.
+        field: String,
+        /// What is wrong with it: `must not be empty`.
+        reason: String,
+    },
+
+    /// The system refused a call.
+    #[error("{reason}, {syscall} '{}'", path.display())]
+    System {
+        /// The operation that was refused, by its POSIX name.
+        syscall: &'static str,
+        /// What it was asked for.
+        path: PathBuf,
+        /// The portable kind of the failure.
+        kind: io::ErrorKind,
+        /// The system's own number for it, where it gave one.
+        os: Option<i32>,
+        /// The system's own words.
+        reason: String,
+        /// The new state has replaced the old file, but may not survive a power loss.
+        committed: bool,
+    },
+
+    /// A bug in the store. The batch it happened in changed nothing.
+    #[error("the store failed unexpectedly and changed nothing: {0}")]
+    Internal(String),
+}
+
+impl Error {
+    /// The error for a field that holds something unusable.
+    pub fn invalid(field: impl Into<String>, reason: impl Into<String>) -> Self {
+        Error::Invalid { field: field.into(), reason: reason.into() }
+    }
+
+    /// Marks a system error as one that came after the new state was visible.
+    pub(crate) fn after_commit(mut self) -> Self {
+        if let Error::System { committed, .. } = &mut self {
+            *committed = true;
+        }
+        self
+    }
+
+    /// Whether the new state is visible although the call failed.
+    pub fn is_committed(&self) -> bool {
+        matches!(self, Error::System { committed: true, .. })
+    }
+}
+
+/// Puts the operation and the path to an [`io::Error`], which knows neither.
+pub(crate) trait Context<T> {
+    fn context(self, syscall: &'static str, path: &Path) -> Result<T, Error>;
+}
+
+impl<T> Context<T> for io::Result<T> {
+    fn context(self, syscall: &'static str, path: &Path) -> Result<T, Error> {
+        self.map_err(|error| Error::System {
+            syscall,
+            path: path.to_owned(),
+            kind: error.kind(),
+            os: error.raw_os_error(),
+            reason: error.to_string(),
+            committed: false,
+        })
+    }
+}
+
+/// A flaw in the text of a data file, by its place in the bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flaw {
+    /// Offset of the flaw in bytes.
+    pub offset: usize,
+    /// What was expected there.
+    pub expected: String,
+}
+
+impl Flaw {
+    /// A flaw at `offset`.
+    pub fn new(offset: usize, expected: impl Into<String>) -> Self {
+        Flaw { offset, expected: expected.into() }
+    }
+
+    /// The same flaw in a text that begins `by` bytes earlier.
+    pub fn shifted(mut self, by: usize) -> Self {
+        self.offset += by;
+        self
+    }
+
+    /// The error for this flaw in the file at `path`, whose content is `text`.
+    pub fn in_file(self, path: &Path, text: &[u8]) -> Error {
+        let before = &text[..self.offset.min(text.len())];
+        let line_start = memchr::memrchr(b'\n', before).map_or(0, |at| at + 1);
+        Error::Corrupt {
+            path: path.to_owned(),
+            line: memchr::memchr_iter(b'\n', before).count() + 1,
+            column: before.len() - line_start + 1,
+            expected: self.expected,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flaw_is_told_by_line_and_column() {
+        let at = |offset| match Flaw::new(offset, "x").in_file(Path::new("f"), b"ab\ncd\n") {
+            Error::Corrupt { line, column, .. } => (line, column),
+            other => panic!("{other}"),
+        };
+        assert_eq!(
+            [at(0), at(1), at(2), at(3), at(6), at(99)],
+            [(1, 1), (1, 2), (1, 3), (2, 1), (3, 1), (3, 1)]
+        );
+    }
+}

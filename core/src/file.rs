@@ -1,0 +1,291 @@
+//! One data file: its current snapshot, and the queue of mutations that wait for it.
+//!
+//! Readers validate the snapshot by a stat and share it; they take no lock of any writer. Mutations go to
+//! the queue; one writer at a time takes all that is there and commits it at once (group commit), so a
+//! burst of a hundred calls costs one commit, and no timer delays a single one.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::time::{Duration, Instant};
+
+use crate::commit::{self, Committed, Receipt, Turn};
+use crate::draft::Mutation;
+use crate::error::{Context, Error};
+use crate::fs::{File, FileSystem};
+use crate::lock::{self, Lock};
+use crate::place;
+use crate::record::Record;
+use crate::snapshot::{Content, Snapshot};
+
+/// How a batch is to be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WriteOptions {
+    /// Sync file and directory, so that the batch survives a power loss once it is acknowledged.
+    pub durable: bool,
+    /// How long to wait for the lock of another process.
+    pub lock_timeout: Duration,
+}
+
+impl Default for WriteOptions {
+    fn default() -> Self {
+        WriteOptions { durable: true, lock_timeout: Duration::from_secs(10) }
+    }
+}
+
+type Callback<R> = Box<dyn FnOnce(Result<Receipt<R>, Error>) + Send>;
+
+/// Mutations that are handed over together, and applied in order.
+pub struct Batch<R> {
+    pub(crate) mutations: Vec<Mutation<R>>,
+    pub(crate) options: WriteOptions,
+    done: Callback<R>,
+    /// When it began to wait for a lock that somebody else holds.
+    waiting_since: Instant,
+}
+
+impl<R: Record> Batch<R> {
+    /// `done` is called once, on the writer's thread: with one result a mutation when the batch is durable, or
+    /// with the error that rejects it as a whole.
+    pub fn new(
+        mutations: Vec<Mutation<R>>,
+        options: WriteOptions,
+        done: impl FnOnce(Result<Receipt<R>, Error>) + Send + 'static,
+    ) -> Self {
+        Batch { mutations, options, done: Box::new(done), waiting_since: Instant::now() }
+    }
+
+    fn creates(&self) -> bool {
+        self.mutations.iter().any(Mutation::creates)
+    }
+}
+
+struct Queue<R> {
+    waiting: VecDeque<Batch<R>>,
+    /// Whether a writer is at work, or about to be.
+    writing: bool,
+}
+
+/// A data file.
+pub struct DataFile<R> {
+    pub(crate) fs: Arc<dyn FileSystem>,
+    path: PathBuf,
+    current: Mutex<Arc<Snapshot<R>>>,
+    /// Held while the file is read, so that many readers at once read it once.
+    refreshing: Mutex<()>,
+    /// Whether a stat of the path can't wait for a network, as found when the file was last read.
+    local: AtomicBool,
+    queue: Mutex<Queue<R>>,
+}
+
+impl<R: Record> DataFile<R> {
+    /// The file at an absolute path. Touches nothing.
+    pub fn new(fs: Arc<dyn FileSystem>, path: PathBuf) -> Self {
+        DataFile {
+            fs,
+            path,
+            current: Mutex::new(Arc::new(Snapshot::missing())),
+            refreshing: Mutex::new(()),
+            local: AtomicBool::new(false),
+            queue: Mutex::new(Queue { waiting: VecDeque::new(), writing: false }),
+        }
+    }
+
+    /// Where the file is, links not resolved.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The content, if a stat is enough to tell that it is current. Never waits for a network or a lock.
+    pub fn peek(&self) -> Option<Arc<Content<R>>> {
+        if !self.local.load(Ordering::Relaxed) {
+            return None;
+        }
+        let last = lock(&self.current).clone();
+        let stamp = place::stamp(&*self.fs, &self.path).ok()?;
+        last.is_current(stamp).then(|| last.content.clone())
+    }
+
+    /// The content as of now: every write that any process finished before the call is in it.
+    pub fn read(&self) -> Result<Arc<Content<R>>, Error> {
+        if let Some(content) = self.peek() {
+            return Ok(content);
+        }
+        guarded(|| self.refresh(&self.path)).map(|snapshot| snapshot.content.clone())
+    }
+
+    /// Applies mutations, as `submit` does, and waits for the result.
+    pub fn apply(&self, mutations: Vec<Mutation<R>>, options: WriteOptions) -> Result<Receipt<R>, Error> {
+        let (sender, receiver) = mpsc::channel();
+        let done = move |result| drop(sender.send(result));
+        if self.enqueue(Batch::new(mutations, options, done)) {
+            self.write_queued();
+        }
+        receiver.recv().unwrap_or_else(|_| Err(Error::Internal("the writer is gone".into())))
+    }
+
+    /// Queues a batch for the writer, which runs on `runtime`. Batches are applied in the order of these calls.
+    pub fn submit(self: &Arc<Self>, runtime: &tokio::runtime::Handle, batch: Batch<R>) {
+        if self.enqueue(batch) {
+            let file = self.clone();
+            runtime.spawn_blocking(move || file.write_queued());
+        }
+    }
+
+    /// Whether the caller has to see to it that a writer runs.
+    fn enqueue(&self, batch: Batch<R>) -> bool {
+        let mut queue = lock(&self.queue);
+        queue.waiting.push_back(batch);
+        !std::mem::replace(&mut queue.writing, true)
+    }
+
+    /// The writer: commits until the queue is empty.
+    fn write_queued(&self) {
+        loop {
+            let mut group: Vec<Batch<R>> = {
+                let mut queue = lock(&self.queue);
+                queue.writing = !queue.waiting.is_empty();
+                queue.waiting.drain(..).collect()
+            };
+            if group.is_empty() {
+                return;
+            }
+            let committed = guarded(|| self.commit_group(&mut group));
+            match committed {
+                Ok((receipts, retired)) => {
+                    for (batch, receipt) in group.into_iter().zip(receipts) {
+                        (batch.done)(Ok(receipt));
+                    }
+                    drop(retired);
+                }
+                Err(error) => reject(group, &error),
+            }
+        }
+    }
+
+    #[allow(clippy::type_complexity)]
+    fn commit_group(
+        &self,
+        group: &mut Vec<Batch<R>>,
+    ) -> Result<(Vec<Receipt<R>>, Option<Arc<Snapshot<R>>>), Error> {
+        loop {
+            let Some(turn) = self.acquire(group)? else {
+                // No file, and nothing that makes one: there is nothing to find, either.
+                return Ok((commit::apply(&Content::empty(), group).0, None));
+            };
+            group.extend(lock(&self.queue).waiting.drain(..));
+            if let Committed::Done { receipts, retired } = self.commit(&turn, group)? {
+                return Ok((receipts, retired));
+            }
+        }
+    }
+
+    /// Waits for the lock. Batches that have waited too long are rejected and leave the group; ones that come
+    /// in meanwhile join it. `None` where there is no file and no batch that would make one.
+    fn acquire(&self, group: &mut Vec<Batch<R>>) -> Result<Option<Turn>, Error> {
+        let fs = &*self.fs;
+        let began = Instant::now();
+        for batch in &mut *group {
+            batch.waiting_since = began;
+        }
+        loop {
+            let target = place::resolve(fs, &self.path)?;
+            if group.iter().any(Batch::creates) {
+                let durable = group.iter().any(|batch| batch.options.durable);
+                place::make_dirs(fs, place::parent(&self.path), durable)?;
+            } else if place::stamp(fs, &target)?.is_none() {
+                return Ok(None);
+            }
+            let path = lock::path_for(&target);
+            if let Some(lock) = Lock::try_acquire(fs, &path)? {
+                return Ok(Some(Turn { lock, target }));
+            }
+            group.extend(lock(&self.queue).waiting.drain(..));
+            let expired = |batch: &mut Batch<R>| batch.waiting_since.elapsed() >= batch.options.lock_timeout;
+            for batch in group.extract_if(.., expired) {
+                let waited = batch.waiting_since.elapsed();
+                (batch.done)(Err(Error::Locked { path: path.clone(), waited }));
+            }
+            if group.is_empty() {
+                return Ok(None);
+            }
+            // A random wait, so that processes that wait for each other don't keep step.
+            std::thread::sleep(Duration::from_micros(300 + place::random() % 1500));
+        }
+    }
+
+    /// The snapshot of the file at `path` as of now, read again only where a stat can't vouch for the last.
+    pub(crate) fn refresh(&self, path: &Path) -> Result<Arc<Snapshot<R>>, Error> {
+        // A file that is being written in place is read again until it holds still, within reason.
+        const MOST_READS: usize = 20;
+        let fs = &*self.fs;
+        let _alone = lock(&self.refreshing);
+        self.local.store(fs.is_local(place::parent(path)), Ordering::Relaxed);
+        let last = lock(&self.current).clone();
+        for reads in 1.. {
+            let stamp = place::stamp(fs, path)?;
+            if last.is_current(stamp) {
+                return Ok(last);
+            }
+            if stamp.is_none() {
+                break;
+            }
+            let mut file = match fs.open(path) {
+                Ok(file) => file,
+                // Removed since the stat; if it goes on like this, there is no file.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound && reads < MOST_READS => continue,
+                Err(error) => return Err(error).context("open", path),
+            };
+            let read_at = fs.now();
+            let before = file.stat().context("fstat", path)?;
+            place::must_be_regular(before.kind, path)?;
+            let bytes = file.read_all(before.stamp.size).context("read", path)?;
+            let after = file.stat().context("fstat", path)?;
+            let torn = before.stamp != after.stamp || bytes.len() as u64 != after.stamp.size;
+            if torn && reads < MOST_READS {
+                continue;
+            }
+            let content =
+                Content::read(&bytes, &last.content).map_err(|flaw| flaw.in_file(&self.path, &bytes))?;
+            let pin: Option<Box<dyn File>> = fs.has_identity().then_some(file);
+            return Ok(self.publish(Snapshot::new(content, after.stamp, read_at, pin)));
+        }
+        Ok(self.publish(Snapshot::missing()))
+    }
+
+    pub(crate) fn publish(&self, snapshot: Snapshot<R>) -> Arc<Snapshot<R>> {
+        let snapshot = Arc::new(snapshot);
+        // The old one is dropped after the lock is free: its pin may be the last of a large file.
+        let old = std::mem::replace(&mut *lock(&self.current), snapshot.clone());
+        drop(old);
+        snapshot
+    }
+}
+
+impl<R> std::fmt::Debug for DataFile<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.debug_struct("DataFile").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+fn reject<R>(group: Vec<Batch<R>>, error: &Error) {
+    for batch in group {
+        (batch.done)(Err(error.clone()));
+    }
+}
+
+/// Turns a panic into an error: nothing of a batch is visible before its rename, so nothing is half done.
+fn guarded<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let message = panic.downcast_ref::<String>().map(String::as_str);
+        let message = message.or_else(|| panic.downcast_ref::<&str>().copied());
+        Err(Error::Internal(message.unwrap_or("a panic").to_owned()))
+    })
+}
+
+/// Nothing that these mutexes guard can be left half changed, so a poisoned one is as good.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

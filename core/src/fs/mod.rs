@@ -1,0 +1,124 @@
+//! The seam between the store and the file system: everything that core asks of a disk or a clock.
+//!
+//! [`RealFs`] answers with the system's own calls. Tests answer with file systems that fail the n-th
+//! call, lose power, or have a coarse clock; nothing in core touches `std::fs` except through here.
+
+mod real;
+
+pub use real::RealFs;
+
+use std::ffi::OsString;
+use std::fmt::Debug;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A point in time as file systems keep it: seconds and nanoseconds since 1970.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FileTime {
+    /// Whole seconds; negative before 1970.
+    pub seconds: i64,
+    /// Nanoseconds within the second.
+    pub nanos: u32,
+}
+
+impl FileTime {
+    /// Nanoseconds since 1970.
+    pub fn as_nanos(self) -> i128 {
+        i128::from(self.seconds) * 1_000_000_000 + i128::from(self.nanos)
+    }
+}
+
+/// What a path or an open file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    /// A regular file, the only kind that holds data.
+    Regular,
+    /// A directory.
+    Directory,
+    /// A symbolic link (only where a link itself was asked about).
+    Link,
+    /// A FIFO, a socket or a device.
+    Special,
+}
+
+/// What distinguishes one state of a file from another without reading it.
+///
+/// On Windows std knows neither ids nor change times: `dev` and `ino` are 0, and `ctime` is `mtime`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// Device.
+    pub dev: u64,
+    /// Inode.
+    pub ino: u64,
+    /// Length in bytes.
+    pub size: u64,
+    /// Last change of the content, which programs can set.
+    pub mtime: FileTime,
+    /// Last change of anything, which programs can't set.
+    pub ctime: FileTime,
+}
+
+/// The answer to a stat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stat {
+    /// What it is.
+    pub kind: FileKind,
+    /// Which state of it.
+    pub stamp: Stamp,
+    /// Permission bits (0 on Windows).
+    pub mode: u32,
+    /// Owner and group (0 on Windows).
+    pub owner: (u32, u32),
+}
+
+/// An open file. Dropping it closes it, and frees its lock.
+pub trait File: Debug + Send + Sync {
+    /// Stat of the open file.
+    fn stat(&self) -> io::Result<Stat>;
+    /// All bytes from the start; `size` is a hint. Memory is reserved fallibly.
+    fn read_all(&mut self, size: u64) -> io::Result<Vec<u8>>;
+    /// Writes all `parts` in order at the current position.
+    fn write_all(&mut self, parts: &[&[u8]]) -> io::Result<()>;
+    /// Makes content and length survive a power loss.
+    fn sync(&self) -> io::Result<()>;
+    /// Sets the permission bits. Nothing on Windows.
+    fn set_mode(&self, mode: u32) -> io::Result<()>;
+    /// Gives the file to an owner and group, where the process may. Nothing on Windows.
+    fn set_owner(&self, owner: (u32, u32)) -> io::Result<()>;
+    /// Takes the exclusive advisory lock; false if somebody else holds it.
+    fn try_lock(&self) -> io::Result<bool>;
+}
+
+/// A file system and its clock.
+pub trait FileSystem: Debug + Send + Sync {
+    /// Stat of what a path leads to, links followed.
+    fn stat(&self, path: &Path) -> io::Result<Stat>;
+    /// Stat of the path itself, a link included.
+    fn stat_link(&self, path: &Path) -> io::Result<Stat>;
+    /// Where a symbolic link points.
+    fn read_link(&self, path: &Path) -> io::Result<PathBuf>;
+    /// Opens for reading, never waiting for a FIFO's writer.
+    fn open(&self, path: &Path) -> io::Result<Box<dyn File>>;
+    /// Creates a file for its owner alone (0600), and fails if anything is there, a link included.
+    fn create_new(&self, path: &Path) -> io::Result<Box<dyn File>>;
+    /// Opens a lock file for writing, creating it (0600) if need be, never through a link.
+    fn open_lock(&self, path: &Path) -> io::Result<Box<dyn File>>;
+    /// Renames over whatever file is there, in one step.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Removes a file.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+    /// Names in a directory.
+    fn list(&self, dir: &Path) -> io::Result<Vec<OsString>>;
+    /// Creates one directory for its owner alone (0700).
+    fn create_dir(&self, dir: &Path) -> io::Result<()>;
+    /// Makes names in a directory survive a power loss. Nothing where directories can't be synced.
+    fn sync_dir(&self, dir: &Path) -> io::Result<()>;
+    /// Gives a directory to an owner and group, where the process may. Nothing on Windows.
+    fn set_dir_owner(&self, dir: &Path, owner: (u32, u32)) -> io::Result<()>;
+    /// The clock that this file system stamps its files with, or one that is never behind it.
+    fn now(&self) -> FileTime;
+    /// Whether a stat of this path can't wait for a network.
+    fn is_local(&self, path: &Path) -> bool;
+    /// Whether stamps identify files, and open files may be kept while others replace them (Unix).
+    fn has_identity(&self) -> bool;
+}

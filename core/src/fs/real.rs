@@ -1,0 +1,308 @@
+//! The system's own files and clock.
+
+use std::ffi::OsString;
+use std::fs::{self, OpenOptions, TryLockError};
+use std::io::{self, IoSlice, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::{File, FileKind, FileSystem, FileTime, Stamp, Stat};
+
+/// The file system of the machine.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RealFs;
+
+#[derive(Debug)]
+struct RealFile(fs::File);
+
+impl File for RealFile {
+    fn stat(&self) -> io::Result<Stat> {
+        Ok(stat_of(&self.0.metadata()?))
+    }
+
+    fn read_all(&mut self, size: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        // An allocation that fails otherwise would take the whole process down.
+        let size = usize::try_from(size).map_err(|_| io::ErrorKind::OutOfMemory)?;
+        bytes.try_reserve_exact(size.saturating_add(1)).map_err(|_| io::ErrorKind::OutOfMemory)?;
+        self.0.rewind()?;
+        self.0.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn write_all(&mut self, parts: &[&[u8]]) -> io::Result<()> {
+        // IOV_MAX is 1024 on Linux and macOS; std cuts longer lists itself, but only after building them.
+        for some in parts.chunks(1024) {
+            let mut slices: Vec<IoSlice> = some.iter().map(|part| IoSlice::new(part)).collect();
+            let mut rest = &mut slices[..];
+            IoSlice::advance_slices(&mut rest, 0);
+            while !rest.is_empty() {
+                match self.0.write_vectored(rest) {
+                    Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                    Ok(written) => IoSlice::advance_slices(&mut rest, written),
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        // std asks macOS for F_FULLFSYNC, since fsync there stops at the drive's cache.
+        self.0.sync_all()
+    }
+
+    #[cfg(unix)]
+    fn set_mode(&self, mode: u32) -> io::Result<()> {
+        use std::os::unix::fs::PermissionsExt;
+        self.0.set_permissions(fs::Permissions::from_mode(mode))
+    }
+
+    #[cfg(unix)]
+    fn set_owner(&self, (user, group): (u32, u32)) -> io::Result<()> {
+        std::os::unix::fs::fchown(&self.0, Some(user), Some(group))
+    }
+
+    #[cfg(not(unix))]
+    fn set_mode(&self, _mode: u32) -> io::Result<()> {
+        Ok(())
+    }
+
+    #[cfg(not(unix))]
+    fn set_owner(&self, _owner: (u32, u32)) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn try_lock(&self) -> io::Result<bool> {
+        match self.0.try_lock() {
+            Ok(()) => Ok(true),
+            Err(TryLockError::WouldBlock) => Ok(false),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+}
+
+impl FileSystem for RealFs {
+    fn stat(&self, path: &Path) -> io::Result<Stat> {
+        Ok(stat_of(&fs::metadata(path)?))
+    }
+
+    fn stat_link(&self, path: &Path) -> io::Result<Stat> {
+        Ok(stat_of(&fs::symlink_metadata(path)?))
+    }
+
+    fn read_link(&self, path: &Path) -> io::Result<PathBuf> {
+        fs::read_link(path)
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn File>> {
+        let mut options = OpenOptions::new();
+        options.read(true);
+        nonblocking(&mut options);
+        Ok(Box::new(RealFile(options.open(path)?)))
+    }
+
+    fn create_new(&self, path: &Path) -> io::Result<Box<dyn File>> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create_new(true);
+        private(&mut options);
+        Ok(Box::new(RealFile(options.open(path)?)))
+    }
+
+    fn open_lock(&self, path: &Path) -> io::Result<Box<dyn File>> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        private(&mut options);
+        not_through_links(&mut options);
+        Ok(Box::new(RealFile(options.open(path)?)))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<OsString>> {
+        fs::read_dir(dir)?.map(|entry| Ok(entry?.file_name())).collect()
+    }
+
+    fn create_dir(&self, dir: &Path) -> io::Result<()> {
+        let mut builder = fs::DirBuilder::new();
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(dir)
+    }
+
+    #[cfg(unix)]
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        fs::File::open(dir)?.sync_all()
+    }
+
+    #[cfg(unix)]
+    fn set_dir_owner(&self, dir: &Path, (user, group): (u32, u32)) -> io::Result<()> {
+        std::os::unix::fs::lchown(dir, Some(user), Some(group))
+    }
+
+    // Windows opens no directory as a file; NTFS journals the rename itself.
+    #[cfg(not(unix))]
+    fn sync_dir(&self, _dir: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
+    #[cfg(not(unix))]
+    fn set_dir_owner(&self, _dir: &Path, _owner: (u32, u32)) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn now(&self) -> FileTime {
+        // Files are stamped with a clock that only advances at ticks, so it is never ahead of this one.
+        file_time(SystemTime::now())
+    }
+
+    fn is_local(&self, path: &Path) -> bool {
+        is_local(path)
+    }
+
+    fn has_identity(&self) -> bool {
+        cfg!(unix)
+    }
+}
+
+#[cfg(unix)]
+fn private(options: &mut OpenOptions) {
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+}
+
+#[cfg(unix)]
+fn nonblocking(options: &mut OpenOptions) {
+    let flags = rustix::fs::OFlags::NONBLOCK.bits();
+    std::os::unix::fs::OpenOptionsExt::custom_flags(options, flags as i32);
+}
+
+#[cfg(unix)]
+fn not_through_links(options: &mut OpenOptions) {
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    std::os::unix::fs::OpenOptionsExt::custom_flags(options, flags.bits() as i32);
+}
+
+#[cfg(not(unix))]
+fn private(_options: &mut OpenOptions) {}
+
+#[cfg(not(unix))]
+fn nonblocking(_options: &mut OpenOptions) {}
+
+#[cfg(not(unix))]
+fn not_through_links(_options: &mut OpenOptions) {}
+
+/// Only file systems that are known to be local count: a stat on any other may wait for a server.
+#[cfg(target_os = "linux")]
+fn is_local(path: &Path) -> bool {
+    // From linux/magic.h: ext2-4, xfs, btrfs, tmpfs, ramfs, overlayfs, f2fs, zfs, bcachefs.
+    const LOCAL: [u32; 9] = [
+        0xef53,
+        0x5846_5342,
+        0x9123_683e,
+        0x0102_1994,
+        0x8584_58f6,
+        0x794c_7630,
+        0xf2f5_2010,
+        0x2fc1_2fc1,
+        0xca45_1a4e,
+    ];
+    rustix::fs::statfs(path).is_ok_and(|found| LOCAL.contains(&(found.f_type as u32)))
+}
+
+#[cfg(target_os = "macos")]
+fn is_local(path: &Path) -> bool {
+    // MNT_LOCAL of sys/mount.h.
+    rustix::fs::statfs(path).is_ok_and(|found| found.f_flags & 0x1000 != 0)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+fn is_local(_path: &Path) -> bool {
+    false
+}
+
+fn file_time(time: SystemTime) -> FileTime {
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(since) => FileTime { seconds: since.as_secs() as i64, nanos: since.subsec_nanos() },
+        Err(before) => {
+            let before = before.duration();
+            let (seconds, nanos) = (before.as_secs() as i64, before.subsec_nanos());
+            if nanos == 0 {
+                FileTime { seconds: -seconds, nanos }
+            } else {
+                FileTime { seconds: -seconds - 1, nanos: 1_000_000_000 - nanos }
+            }
+        }
+    }
+}
+
+fn kind_of(metadata: &fs::Metadata) -> FileKind {
+    let kind = metadata.file_type();
+    if kind.is_file() {
+        FileKind::Regular
+    } else if kind.is_dir() {
+        FileKind::Directory
+    } else if kind.is_symlink() {
+        FileKind::Link
+    } else {
+        FileKind::Special
+    }
+}
+
+#[cfg(unix)]
+fn stat_of(metadata: &fs::Metadata) -> Stat {
+    use std::os::unix::fs::MetadataExt;
+    let time = |seconds, nanos| FileTime { seconds, nanos: nanos as u32 };
+    Stat {
+        kind: kind_of(metadata),
+        stamp: Stamp {
+            dev: metadata.dev(),
+            ino: metadata.ino(),
+            size: metadata.size(),
+            mtime: time(metadata.mtime(), metadata.mtime_nsec()),
+            ctime: time(metadata.ctime(), metadata.ctime_nsec()),
+        },
+        mode: metadata.mode() & 0o7777,
+        owner: (metadata.uid(), metadata.gid()),
+    }
+}
+
+#[cfg(not(unix))]
+fn stat_of(metadata: &fs::Metadata) -> Stat {
+    let mtime = metadata.modified().map(file_time).unwrap_or_default();
+    Stat {
+        kind: kind_of(metadata),
+        stamp: Stamp { dev: 0, ino: 0, size: metadata.len(), mtime, ctime: mtime },
+        mode: 0,
+        owner: (0, 0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn times_before_1970_keep_their_nanoseconds() {
+        let before = UNIX_EPOCH - Duration::new(1, 250);
+        assert_eq!(file_time(before), FileTime { seconds: -2, nanos: 999_999_750 });
+        assert_eq!(file_time(before).as_nanos(), -1_000_000_250);
+        assert_eq!(file_time(UNIX_EPOCH - Duration::from_secs(3)), FileTime { seconds: -3, nanos: 0 });
+    }
+
+    #[test]
+    fn more_parts_than_the_system_takes_at_once_are_all_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut file = RealFs.create_new(&dir.path().join("many")).unwrap();
+        let parts: Vec<&[u8]> = (0..5000).map(|n| if n % 7 == 0 { &b""[..] } else { &b"ab"[..] }).collect();
+        file.write_all(&parts).unwrap();
+        assert_eq!(file.read_all(0).unwrap(), parts.concat());
+    }
+}

@@ -1,0 +1,113 @@
+//! The file's white space: that of `JSON.stringify(value, null, 2)`, with no newline at the end.
+
+/// What stands before the first record, between two, and after the last.
+pub const OPEN: &[u8] = b"[\n  ";
+/// Between two records.
+pub const BETWEEN: &[u8] = b",\n  ";
+/// After the last record.
+pub const CLOSE: &[u8] = b"\n]";
+/// A file without records.
+pub const EMPTY: &[u8] = b"[]";
+
+/// How large one record may get, in bytes. It stays below the longest string that a JS engine holds
+/// (V8: 2^29 - 24 units), so that whatever is accepted can be read again.
+pub const MAX_RECORD: usize = (1 << 29) - 4096;
+
+/// The text of a JSON value, laid out as at `depth` levels of nesting: tokens are kept, white space
+/// between them is not. `None` where the result would be larger than [`MAX_RECORD`].
+///
+/// The input must be valid JSON.
+pub fn pretty(value: &str, mut depth: usize) -> Option<Vec<u8>> {
+    let bytes = value.as_bytes();
+    let mut out = Vec::new();
+    out.try_reserve(bytes.len() + bytes.len() / 8).ok()?;
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        at += 1;
+        match byte {
+            b' ' | b'\n' | b'\r' | b'\t' => {}
+            b'"' => {
+                let end = string_end(bytes, at);
+                out.extend_from_slice(&bytes[at - 1..end]);
+                at = end;
+            }
+            b'{' | b'[' => {
+                out.push(byte);
+                while matches!(bytes.get(at), Some(b' ' | b'\n' | b'\r' | b'\t')) {
+                    at += 1;
+                }
+                if let Some(&close @ (b'}' | b']')) = bytes.get(at) {
+                    out.push(close);
+                    at += 1;
+                } else {
+                    depth += 1;
+                    new_line(&mut out, depth)?;
+                }
+            }
+            b'}' | b']' => {
+                depth = depth.saturating_sub(1);
+                new_line(&mut out, depth)?;
+                out.push(byte);
+            }
+            b',' => {
+                out.push(byte);
+                new_line(&mut out, depth)?;
+            }
+            b':' => out.extend_from_slice(b": "),
+            _ => out.push(byte),
+        }
+    }
+    (out.len() <= MAX_RECORD).then_some(out)
+}
+
+fn new_line(out: &mut Vec<u8>, depth: usize) -> Option<()> {
+    // Deep nesting makes indentation grow with the square of the depth: see that it fits first.
+    let indented = out.len().checked_add(1 + 2 * depth).filter(|&len| len <= MAX_RECORD)?;
+    out.try_reserve(indented - out.len()).ok()?;
+    out.push(b'\n');
+    out.resize(indented, b' ');
+    Some(())
+}
+
+/// The offset behind the closing quote of the string whose content begins at `at`.
+fn string_end(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(found) = memchr::memchr2(b'"', b'\\', &bytes[at..]) {
+        at += found + 1;
+        if bytes[at - 1] == b'"' {
+            return at;
+        }
+        at = (at + 1).min(bytes.len());
+    }
+    bytes.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn laid_out(value: &str, depth: usize) -> String {
+        String::from_utf8(pretty(value, depth).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn values_are_laid_out_as_json_stringify_does() {
+        assert_eq!(
+            laid_out(r#"{"a":[1,{"b":{}},[ ]],"c\"[":"d, {: \\"}"#, 0),
+            "{\n  \"a\": [\n    1,\n    {\n      \"b\": {}\n    },\n    []\n  ],\n  \"c\\\"[\": \"d, {: \\\\\"\n}"
+        );
+        assert_eq!(laid_out("[1]", 2), "[\n      1\n    ]");
+        assert_eq!(laid_out(" 1.50e+3 ", 7), "1.50e+3");
+    }
+
+    #[test]
+    fn laying_out_twice_changes_nothing() {
+        let once = laid_out(r#"{"a":{"b":[[],{},"x",null,true,-0]}}"#, 1);
+        assert_eq!(laid_out(&once, 1), once);
+    }
+
+    #[test]
+    fn nesting_that_would_blow_up_the_file_is_refused() {
+        let deep = format!("{}{}", "[".repeat(40_000), "]".repeat(40_000));
+        assert_eq!(pretty(&deep, 0), None);
+    }
+}

@@ -1,0 +1,58 @@
+//! The lock between processes: an advisory lock on a file beside the data file.
+//!
+//! The kernel frees it when its holder dies, so there is no stale lock, and the file is never deleted by
+//! the store. People do delete "stale" lock files; see [`Lock::is_at_its_path`] for what that means.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Context, Error};
+use crate::fs::{File, FileSystem};
+use crate::place;
+
+/// The held lock. Dropping it frees it.
+#[derive(Debug)]
+#[must_use = "the lock is freed when this is dropped"]
+pub(crate) struct Lock {
+    file: Box<dyn File>,
+    path: PathBuf,
+}
+
+/// The path of the lock of a data file.
+pub(crate) fn path_for(file: &Path) -> PathBuf {
+    place::beside(file, ".lock")
+}
+
+impl Lock {
+    /// Tries once; `None` if somebody else holds it.
+    pub fn try_acquire(fs: &dyn FileSystem, path: &Path) -> Result<Option<Lock>, Error> {
+        loop {
+            let file = fs.open_lock(path).context("open", path)?;
+            if let Ok(dir) = fs.stat(place::parent(path)) {
+                place::give(&*file, dir.owner);
+            }
+            if !file.try_lock().context("flock", path)? {
+                return Ok(None);
+            }
+            let lock = Lock { file, path: path.to_owned() };
+            if lock.is_at_its_path(fs)? {
+                return Ok(Some(lock));
+            }
+            // Deleted between our opening and locking it: the next one who comes locks another file.
+        }
+    }
+
+    /// Whether the path still leads to the file that is locked. If not, another writer may hold a lock
+    /// on the file that is there now.
+    pub fn is_at_its_path(&self, fs: &dyn FileSystem) -> Result<bool, Error> {
+        if !fs.has_identity() {
+            return Ok(true);
+        }
+        let held = self.file.stat().context("fstat", &self.path)?.stamp;
+        match fs.stat_link(&self.path) {
+            Ok(found) => Ok((found.stamp.dev, found.stamp.ino) == (held.dev, held.ino)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error).context("lstat", &self.path),
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Where a data file really is, the directories on the way to it, and the names beside it.
+
+use std::ffi::OsString;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Context, Error};
+use crate::fs::{File, FileKind, FileSystem, Stamp};
+
+/// The file that `path` leads to: links in the last component are followed, also to a file that is not
+/// there yet. Lock, temporary files and the directory sync belong to this one.
+pub(crate) fn resolve(fs: &dyn FileSystem, path: &Path) -> Result<PathBuf, Error> {
+    // As many as Linux follows.
+    const MOST_LINKS: usize = 40;
+    let mut target = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        match fs.stat_link(&target) {
+            Ok(found) if found.kind == FileKind::Link => {
+                let link = fs.read_link(&target).context("readlink", &target)?;
+                target = parent(&target).join(link);
+            }
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(error).context("lstat", &target);
+            }
+            _ => return Ok(target),
+        }
+    }
+    // The system knows best what to call this.
+    fs.stat(path).context("stat", path).map(|_| target)
+}
+
+/// The stamp of a data file, or `None` where there is none. Anything but a regular file is refused.
+pub(crate) fn stamp(fs: &dyn FileSystem, path: &Path) -> Result<Option<Stamp>, Error> {
+    match fs.stat(path) {
+        Ok(found) => {
+            must_be_regular(found.kind, path)?;
+            Ok(Some(found.stamp))
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).context("stat", path),
+    }
+}
+
+pub(crate) fn must_be_regular(kind: FileKind, path: &Path) -> Result<(), Error> {
+    let found = match kind {
+        FileKind::Regular => return Ok(()),
+        FileKind::Directory => "directory",
+        FileKind::Link | FileKind::Special => "FIFO, socket or device",
+    };
+    let expected = format!("expected a regular file, found a {found}");
+    Err(Error::Corrupt { path: path.to_owned(), line: 1, column: 1, expected })
+}
+
+pub(crate) fn parent(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Creates a directory and its parents, each synced into its own parent if `durable`.
+pub(crate) fn make_dirs(fs: &dyn FileSystem, dir: &Path, durable: bool) -> Result<(), Error> {
+    if fs.stat(dir).is_ok_and(|found| found.kind == FileKind::Directory) {
+        return Ok(());
+    }
+    let above = parent(dir);
+    match fs.create_dir(dir) {
+        Err(error) if error.kind() == ErrorKind::NotFound && above != dir => {
+            make_dirs(fs, above, durable)?;
+            return make_dirs(fs, dir, durable);
+        }
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            // Somebody else was faster, or something that is no directory is in the way.
+            let found = fs.stat(dir).context("mkdir", dir)?;
+            return if found.kind == FileKind::Directory { Ok(()) } else { Err(error).context("mkdir", dir) };
+        }
+        created => created.context("mkdir", dir)?,
+    }
+    if let (Ok(made), Ok(above)) = (fs.stat(dir), fs.stat(above))
+        && made.owner != above.owner
+    {
+        // Only root may; its new directories then belong to the owner of the place they are made in.
+        let _ = fs.set_dir_owner(dir, above.owner);
+    }
+    if durable { fs.sync_dir(above).context("fsync", above) } else { Ok(()) }
+}
+
+/// Gives a new file to the owner of what it replaces or of the directory it is made in, so that a run as
+/// root does not lock the user out. Anybody else may not give files away, and need not.
+pub(crate) fn give(file: &dyn File, owner: (u32, u32)) {
+    if file.stat().is_ok_and(|found| found.owner != owner) {
+        let _ = file.set_owner(owner);
+    }
+}
+
+/// `{file}{suffix}`, beside the file.
+pub(crate) fn beside(file: &Path, suffix: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// A name for a temporary file of `file` that no one else uses.
+pub(crate) fn unique_tmp(file: &Path) -> PathBuf {
+    beside(file, &format!(".{:x}-{:016x}.tmp", std::process::id(), random()))
+}
+
+/// Whether `name` is that of a temporary file of `file`. `{file}.tmp` itself is the plain store's.
+pub(crate) fn is_tmp_of(file: &Path, name: &OsString) -> bool {
+    let Some(file) = file.file_name() else { return false };
+    let rest = name.as_encoded_bytes().strip_prefix(file.as_encoded_bytes());
+    let unique = rest.and_then(|rest| rest.strip_prefix(b".")?.strip_suffix(b".tmp"));
+    unique.is_some_and(|unique| !unique.is_empty())
+}
+
+/// Removes what dead writers left behind. Only for the holder of the lock: whatever is there is dead.
+pub(crate) fn sweep(fs: &dyn FileSystem, file: &Path) {
+    let dir = parent(file);
+    for name in fs.list(dir).unwrap_or_default() {
+        if is_tmp_of(file, &name) {
+            // What can't be removed now is tried again at the next commit.
+            let _ = fs.remove(&dir.join(name));
+        }
+    }
+}
+
+/// 64 random bits, from the keys that std draws for each hasher.
+pub(crate) fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_plain_stores_temporary_file_is_left_alone() {
+        let file = Path::new("/data/processes.json");
+        let is_tmp = |name: &str| is_tmp_of(file, &OsString::from(name));
+        assert!(is_tmp("processes.json.1f-00.tmp"));
+        assert!(is_tmp(unique_tmp(file).file_name().unwrap().to_str().unwrap()));
+        for other in
+            ["processes.json.tmp", "processes.json", "processes.json.lock", "workspaces.json.1.tmp", "a.tmp"]
+        {
+            assert!(!is_tmp(other), "{other}");
+        }
+    }
+}

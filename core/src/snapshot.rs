@@ -1,0 +1,196 @@
+//! The content of a data file at one moment, and how to tell whether it still is.
+//!
+//! # Validation
+//!
+//! Reading and parsing a file of many megabytes on each call is what makes a plain store slow; a stat
+//! takes a microsecond. A snapshot is therefore used again as long as the file's [`Stamp`] (device,
+//! inode, size, mtime, ctime) is the one that it was read with. Three things could make two different
+//! states of the file look the same:
+//!
+//! 1. *A recycled inode.* The file is replaced, the old inode is freed, and the next replacement gets
+//!    the same number: ext4 does this at once. A snapshot keeps its file open (`pin`), so its inode
+//!    can't be freed, and no other file can have its number for as long as the snapshot is compared.
+//! 2. *A change within one tick of the clock.* The file is read at time t; another program changes it
+//!    in place, at the same size, and the file system's clock hasn't moved since the change that we
+//!    saw: ctime stays equal. So a stamp counts only if its ctime was safely in the past *when the
+//!    file was read* (git calls the other case "racy"): any later change then gets a later ctime.
+//!    Until it is, the bytes are read again and compared.
+//! 3. *A changed file with restored times* (`touch -r`). Programs set mtime, not ctime; this is why
+//!    ctime is in the stamp, and why rule 2 looks at ctime alone.
+//!
+//! A clock that is stepped back makes ctimes lie in the future, and so never trusted.
+//!
+//! Where std tells neither inodes nor change times (Windows), nothing is pinned, and rule 2 judges mtime.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::error::Flaw;
+use crate::fs::{File, FileTime, Stamp};
+use crate::layout;
+use crate::record::Record;
+
+/// How far back a ctime must lie to be trusted. Clocks that stamp files advance every 1 to 16 ms.
+const SAFE_AGE: i128 = 50_000_000;
+/// The same on file systems whose stamps have no fractions of a millisecond: FAT counts in 2 seconds,
+/// HFS+ and ext3 in whole ones.
+const SAFE_AGE_COARSE: i128 = 4_000_000_000;
+
+/// Records in file order, and where each id stands.
+#[derive(Debug)]
+pub struct Content<R> {
+    records: Vec<Arc<R>>,
+    /// The first record of each id.
+    places: Arc<HashMap<Arc<[u8]>, usize>>,
+}
+
+impl<R: Record> Content<R> {
+    /// A file without records, or no file.
+    pub fn empty() -> Self {
+        Content { records: Vec::new(), places: Arc::default() }
+    }
+
+    pub(crate) fn new(records: Vec<Arc<R>>) -> Self {
+        let mut places = HashMap::with_capacity(records.len());
+        for (place, record) in records.iter().enumerate() {
+            places.entry(record.id().clone()).or_insert(place);
+        }
+        Content { records, places: Arc::new(places) }
+    }
+
+    /// Content whose records have the ids of `like`, in the same places.
+    pub(crate) fn with_places_of(like: &Self, records: Vec<Arc<R>>) -> Self {
+        Content { records, places: like.places.clone() }
+    }
+
+    /// All records, in file order.
+    pub fn records(&self) -> &[Arc<R>] {
+        &self.records
+    }
+
+    /// Where the first record with this id stands.
+    pub fn place(&self, id: &[u8]) -> Option<usize> {
+        self.places.get(id).copied()
+    }
+
+    /// Whether some id is held twice, as plain stores make it happen.
+    pub fn has_twins(&self) -> bool {
+        self.places.len() < self.records.len()
+    }
+
+    /// Reads a file's text. Records that stand in `before` with the same bytes are taken from there, and
+    /// if all of them do, `before` itself is returned.
+    pub fn read(text: &[u8], before: &Arc<Self>) -> Result<Arc<Self>, Flaw> {
+        const ARRAY: &str = "expected an array of records";
+        let mut at = skip_white_space(text, 0);
+        match text.get(at) {
+            Some(b'[') => at = skip_white_space(text, at + 1),
+            Some(_) if text.starts_with(b"\xef\xbb\xbf") => {
+                return Err(Flaw::new(0, format!("{ARRAY}, found a byte order mark")));
+            }
+            Some(_) => return Err(Flaw::new(at, ARRAY)),
+            None => return Err(Flaw::new(at, format!("{ARRAY}, found the end of the file"))),
+        }
+        let mut records: Vec<Arc<R>> = Vec::with_capacity(before.records.len() + 1);
+        let mut kept = 0;
+        if text.get(at) == Some(&b']') {
+            at += 1;
+        } else {
+            // The place of the record that would come next if nothing had changed.
+            let mut next = 0;
+            loop {
+                let known = before.records.get(next).filter(|known| text[at..].starts_with(known.text()));
+                if let Some(record) = known {
+                    at += record.text().len();
+                    kept += usize::from(next == records.len());
+                    next += 1;
+                    records.push(record.clone());
+                } else {
+                    let (record, length) = R::read(&text[at..]).map_err(|flaw| flaw.shifted(at))?;
+                    at += length;
+                    next = before.place(record.id()).map_or(next, |place| place + 1);
+                    records.push(Arc::new(record));
+                }
+                at = skip_white_space(text, at);
+                match text.get(at) {
+                    Some(b',') => at = skip_white_space(text, at + 1),
+                    Some(b']') => break at += 1,
+                    Some(_) => return Err(Flaw::new(at, "expected ',' or ']' after a record")),
+                    None => return Err(Flaw::new(at, "expected ',' or ']', found the end of the file")),
+                }
+            }
+        }
+        at = skip_white_space(text, at);
+        if at < text.len() {
+            return Err(Flaw::new(at, "expected the end of the file after the array"));
+        }
+        if kept == records.len() && kept == before.records.len() {
+            return Ok(before.clone());
+        }
+        Ok(Arc::new(Content::new(records)))
+    }
+
+    /// The pieces of the file's text, in order.
+    pub fn parts(&self) -> Vec<&[u8]> {
+        if self.records.is_empty() {
+            return vec![layout::EMPTY];
+        }
+        let mut parts = Vec::with_capacity(2 * self.records.len() + 1);
+        for (place, record) in self.records.iter().enumerate() {
+            parts.push(if place == 0 { layout::OPEN } else { layout::BETWEEN });
+            parts.push(record.text());
+        }
+        parts.push(layout::CLOSE);
+        parts
+    }
+}
+
+fn skip_white_space(text: &[u8], at: usize) -> usize {
+    let white = text[at..].iter().take_while(|byte| matches!(byte, b' ' | b'\n' | b'\r' | b'\t'));
+    at + white.count()
+}
+
+/// A content, and the state of the file that it was read from. Immutable; readers share it.
+#[derive(Debug)]
+pub struct Snapshot<R> {
+    /// What the file held.
+    pub content: Arc<Content<R>>,
+    /// The file's stamp then; `None` where there was no file.
+    stamp: Option<Stamp>,
+    trusted: bool,
+    /// Keeps the inode from being used again: see the module's rule 1.
+    _pin: Option<Box<dyn File>>,
+}
+
+impl<R: Record> Snapshot<R> {
+    /// There is no file.
+    pub fn missing() -> Self {
+        Snapshot { content: Arc::new(Content::empty()), stamp: None, trusted: true, _pin: None }
+    }
+
+    /// What was read from (or written to) a file with this stamp. `read_at` is the time at which reading
+    /// began, by the file system's clock.
+    pub fn new(
+        content: Arc<Content<R>>,
+        stamp: Stamp,
+        read_at: FileTime,
+        pin: Option<Box<dyn File>>,
+    ) -> Self {
+        Snapshot { content, stamp: Some(stamp), trusted: is_safely_old(stamp.ctime, read_at), _pin: pin }
+    }
+
+    /// Whether a file with this stamp (`None`: no file) is certain to hold what this snapshot holds.
+    pub fn is_current(&self, stamp: Option<Stamp>) -> bool {
+        self.trusted && self.stamp == stamp
+    }
+
+    /// The file's stamp when it was read; `None` where there was no file.
+    pub fn stamp(&self) -> Option<Stamp> {
+        self.stamp
+    }
+}
+
+fn is_safely_old(ctime: FileTime, read_at: FileTime) -> bool {
+    let age = if ctime.nanos.is_multiple_of(1_000_000) { SAFE_AGE_COARSE } else { SAFE_AGE };
+    ctime.as_nanos() + age < read_at.as_nanos()
+}

@@ -1,0 +1,601 @@
+/**
+ * A file-backed store for AI processes: plain JSON files, durable commits, safe between processes.
+ *
+ * A data directory holds `processes.json` (every process of every workspace) and `workspaces.json` (the
+ * registered workspaces). Every read sees what any process finished writing before the call. Every write
+ * replaces the whole file in one step, so that no reader and no crash ever meets half of it.
+ *
+ * Three rules hold for every method of {@link FileProcessStore} and are not repeated below:
+ *
+ * - It never throws. Whatever is wrong, the returned promise rejects with an error of the shape of
+ *   {@link StoreError}.
+ * - A mutation that rejects has changed nothing, on disk or in memory, and the calls queued behind it go
+ *   on. The two exceptions are described at {@link StoreError.committed} and {@link ProcessChangeCallback}.
+ * - The system may refuse any read or write. The promise then rejects with Node's own error shape: `code`
+ *   (`ENOSPC`, `EACCES`, `EROFS`, …), `errno`, `syscall` and `path`.
+ *
+ * Nothing here needs the types of Node.
+ *
+ * @packageDocumentation
+ */
+
+// Several types below admit any further key, with `any` as its type. `unknown` would be stricter, but an
+// interface that lists its keys and has no index signature, as callers have them for these records, could
+// then not be passed to the store without a cast.
+
+/**
+ * What a process is about. The named ones are known to the store's callers; any other text is accepted and
+ * returned as it is.
+ */
+export type AIProcessType =
+  | 'clarification'
+  | 'code-review'
+  | 'discovery'
+  | 'code-review-group'
+  | 'pipeline-execution'
+  | 'pipeline-item'
+  | (string & {});
+
+/**
+ * Where a process stands.
+ *
+ * At run time the store takes any non-empty text, so that records of a later caller survive. Only
+ * `'completed'`, `'failed'` and `'cancelled'` are final: no record with any other status is ever pruned.
+ */
+export type AIProcessStatus = 'queued' | 'running' | 'completed' | 'failed' | 'cancelled';
+
+/** Facts about a process that its caller chooses. The store itself reads `workspaceId` alone. */
+export interface ProcessMetadata {
+  /** What kind of metadata this is, in the caller's words. */
+  type: string;
+  /** The workspace that the process belongs to. It becomes the record's tag, which filters match. */
+  workspaceId?: string | undefined;
+  /** The workspace's name, for display. */
+  workspaceName?: string | undefined;
+  /** Anything else that JSON can hold. */
+  [key: string]: any;
+}
+
+/** Metadata of a process that stands for a group of others. */
+export interface GroupMetadata extends ProcessMetadata {
+  /** The ids of the processes in the group. */
+  childProcessIds: string[];
+}
+
+/** What a code review looked at. */
+export interface CodeReviewMetadata {
+  /** Which changes were reviewed. */
+  reviewType: 'commit' | 'pending' | 'staged' | 'range';
+  /** The reviewed commit. */
+  commitSha?: string | undefined;
+  /** The reviewed commit's message. */
+  commitMessage?: string | undefined;
+  /** The names of the rules that were applied. */
+  rulesUsed: string[];
+  /** The size of the change. */
+  diffStats?:
+    | {
+        /** Number of files changed. */
+        files: number;
+        /** Number of lines added. */
+        additions: number;
+        /** Number of lines deleted. */
+        deletions: number;
+      }
+    | undefined;
+}
+
+/** What a group of code reviews looked at, and how it went. */
+export interface CodeReviewGroupMetadata extends CodeReviewMetadata {
+  /** The ids of the processes in the group, one for each rule. */
+  childProcessIds: string[];
+  /** How the group's processes ended. */
+  executionStats?:
+    | {
+        /** Number of rules that were applied. */
+        totalRules: number;
+        /** Number of rules whose process succeeded. */
+        successfulRules: number;
+        /** Number of rules whose process failed. */
+        failedRules: number;
+        /** Time from the start of the first process to the end of the last, in milliseconds. */
+        totalTimeMs: number;
+      }
+    | undefined;
+}
+
+/** What a discovery searched for. */
+export interface DiscoveryMetadata {
+  /** The feature to be found, in words. */
+  featureDescription: string;
+  /** Words to search for. */
+  keywords?: string[] | undefined;
+  /** The group that results are added to. */
+  targetGroupPath?: string | undefined;
+  /** Where to search. */
+  scope?:
+    | {
+        /** Search source files. */
+        includeSourceFiles: boolean;
+        /** Search documentation. */
+        includeDocs: boolean;
+        /** Search configuration files. */
+        includeConfigFiles: boolean;
+        /** Search the history of the repository. */
+        includeGitHistory: boolean;
+      }
+    | undefined;
+  /** Number of results found. */
+  resultCount?: number | undefined;
+}
+
+/** One message of a conversation. */
+export interface ConversationTurn {
+  /** Who speaks. */
+  role: 'user' | 'assistant';
+  /** What is said. */
+  content: string;
+  /** When it was said. A `Date` here, an ISO string on disk. */
+  timestamp: Date;
+  /** The turn's place in the conversation, counted from 0. */
+  turnIndex: number;
+  /** True while the message is still growing. */
+  streaming?: boolean | undefined;
+  /** Anything else that JSON can hold. It is kept. */
+  [key: string]: any;
+}
+
+/**
+ * One AI process, as callers see it.
+ *
+ * A record that the store returns has every field below as an own property, `undefined` where the file has
+ * none. Keys that are not listed here are kept too, and appear only where the file has them. Text may hold
+ * half of a surrogate pair; it comes back as it was.
+ */
+export interface AIProcess {
+  /** The process's own name, unique in the store and not empty. */
+  id: string;
+  /** What the process is about. A record without it reads as `'clarification'`. */
+  type: AIProcessType;
+  /** The beginning of the prompt, for lists. */
+  promptPreview: string;
+  /** The whole prompt. */
+  fullPrompt: string;
+  /** Where the process stands. */
+  status: AIProcessStatus;
+  /** When the process started. Retention and the time filters go by it. */
+  startTime: Date;
+  /** When the process ended. */
+  endTime?: Date | undefined;
+  /** Why the process failed. */
+  error?: string | undefined;
+  /** What the process answered. */
+  result?: string | undefined;
+  /** Path of a file with the result. */
+  resultFilePath?: string | undefined;
+  /** Path of a file with the raw output. */
+  rawStdoutFilePath?: string | undefined;
+  /** Facts of the caller's choice; `metadata.workspaceId` is the workspace that the record is tagged with. */
+  metadata?: ProcessMetadata | undefined;
+  /** Set for a process that stands for a group. */
+  groupMetadata?: GroupMetadata | undefined;
+  /** Set for a code review. */
+  codeReviewMetadata?: CodeReviewMetadata | undefined;
+  /** Set for a discovery. */
+  discoveryMetadata?: DiscoveryMetadata | undefined;
+  /** Set for a group of code reviews. */
+  codeReviewGroupMetadata?: CodeReviewGroupMetadata | undefined;
+  /** The result as JSON text, for results that are data. */
+  structuredResult?: string | undefined;
+  /** The id of the process that this one belongs to. */
+  parentProcessId?: string | undefined;
+  /** The session of the SDK that ran the process. */
+  sdkSessionId?: string | undefined;
+  /** What ran the process. */
+  backend?: 'copilot-sdk' | 'copilot-cli' | 'clipboard' | undefined;
+  /** The directory that the process ran in. */
+  workingDirectory?: string | undefined;
+  /** The conversation so far. */
+  conversationTurns?: ConversationTurn[] | undefined;
+}
+
+/** A {@link ConversationTurn} as it is on disk: the time is an ISO 8601 string with milliseconds. */
+export interface SerializedConversationTurn {
+  /** Who speaks. */
+  role: 'user' | 'assistant';
+  /** What is said. */
+  content: string;
+  /** When it was said, as `Date.prototype.toISOString` writes it. */
+  timestamp: string;
+  /** The turn's place in the conversation, counted from 0. */
+  turnIndex: number;
+  /** True while the message is still growing. */
+  streaming?: boolean | undefined;
+  /** Anything else. */
+  [key: string]: any;
+}
+
+/** An {@link AIProcess} as it is on disk: times are ISO 8601 strings with milliseconds. */
+export interface SerializedAIProcess extends Omit<AIProcess, 'startTime' | 'endTime' | 'conversationTurns'> {
+  /** When the process started, as `Date.prototype.toISOString` writes it. */
+  startTime: string;
+  /** When the process ended, as `Date.prototype.toISOString` writes it. */
+  endTime?: string | undefined;
+  /** The conversation so far. */
+  conversationTurns?: SerializedConversationTurn[] | undefined;
+}
+
+/** One entry of the array in `processes.json`. */
+export interface StoredProcessEntry {
+  /** The workspace that the record is tagged with, `''` for none. Filters match this tag. */
+  workspaceId: string;
+  /** The record itself. */
+  process: SerializedAIProcess;
+}
+
+/** A workspace, in the API and in `workspaces.json` alike. */
+export interface WorkspaceInfo {
+  /** The workspace's own name, unique in the store and not empty. */
+  id: string;
+  /** The name for display. */
+  name: string;
+  /** The workspace's root directory. */
+  rootPath: string;
+  /** A colour for display. */
+  color?: string | undefined;
+  /** The address of the repository's remote. */
+  remoteUrl?: string | undefined;
+  /** What the workspace is about. */
+  description?: string | undefined;
+  /** Anything else that JSON can hold. It is kept. */
+  [key: string]: any;
+}
+
+/**
+ * Which processes a call is about: those that match every field given, in the order of the file, and of
+ * those the part that `offset` and `limit` cut out. A field left out is no constraint.
+ */
+export interface ProcessFilter {
+  /** Only processes tagged with this workspace. */
+  workspaceId?: string | undefined;
+  /** Only processes with this parent. */
+  parentProcessId?: string | undefined;
+  /** Only processes with this status, or with one of these. An empty array matches none. */
+  status?: AIProcessStatus | AIProcessStatus[] | undefined;
+  /** Only processes of this type. */
+  type?: AIProcessType | undefined;
+  /** Only processes with `startTime >= since`. */
+  since?: Date | undefined;
+  /** Only processes with `startTime < until`. */
+  until?: Date | undefined;
+  /** At most this many: an integer of 0 or more, or `Infinity`. 0 matches none. */
+  limit?: number | undefined;
+  /** Leave out this many of the first matches: an integer of 0 or more. It works without `limit` too. */
+  offset?: number | undefined;
+}
+
+/** What {@link ProcessStore.onProcessChange} is called with. */
+export interface ProcessEvent {
+  /** What happened. An add that replaces a record is an add. */
+  type: 'process-added' | 'process-updated' | 'process-removed' | 'processes-cleared';
+  /**
+   * The process it happened to: on add the very object that the caller passed, on update the merged record,
+   * on remove the record as it was last. Absent when processes were cleared.
+   */
+  process?: AIProcess | undefined;
+}
+
+/**
+ * Called once for each mutation of this store object, after the change is durable and before the
+ * mutation's promise resolves. It may call the store.
+ *
+ * If it throws, the promise of that mutation rejects with what was thrown. The change stays written, and
+ * later calls work.
+ */
+export type ProcessChangeCallback = (event: ProcessEvent) => void;
+
+/**
+ * The store's interface, for code that is to work with any implementation of it. Errors, limits and
+ * durability are those of the implementation; see {@link FileProcessStore}.
+ */
+export interface ProcessStore {
+  /** Adds a process. Resolves when it is stored. */
+  addProcess(process: AIProcess): Promise<void>;
+  /** Changes the named fields of a process. Resolves when they are stored, or if the id is unknown. */
+  updateProcess(id: string, updates: Partial<AIProcess>): Promise<void>;
+  /** Resolves to the process with this id, or to `undefined`. */
+  getProcess(id: string): Promise<AIProcess | undefined>;
+  /** Resolves to the processes that match the filter, or to all. */
+  getAllProcesses(filter?: ProcessFilter): Promise<AIProcess[]>;
+  /** Removes a process. Resolves when it is gone, or if the id is unknown. */
+  removeProcess(id: string): Promise<void>;
+  /** Removes the processes that match the filter, or all. Resolves to their number when they are gone. */
+  clearProcesses(filter?: ProcessFilter): Promise<number>;
+  /** Adds a workspace, or replaces the one with the same id. Resolves when it is stored. */
+  registerWorkspace(info: WorkspaceInfo): Promise<void>;
+  /** Resolves to the registered workspaces. */
+  getWorkspaces(): Promise<WorkspaceInfo[]>;
+  /** Called for each change that this store makes. */
+  onProcessChange?: ProcessChangeCallback | undefined;
+}
+
+/** Options of {@link FileProcessStore}. Each may be left out. */
+export interface FileProcessStoreOptions {
+  /**
+   * The data directory. A relative path is resolved when the store is made. The directory need not exist:
+   * the first add makes it, with its parents.
+   *
+   * @defaultValue the result of {@link getDefaultDataDir}
+   */
+  dataDir?: string | undefined;
+  /**
+   * How many processes to keep: an integer of 0 or more, or `Infinity`. While an add leaves more than that,
+   * the oldest by `startTime` among the completed, failed and cancelled ones are removed. Others are kept
+   * even if that leaves too many.
+   *
+   * @defaultValue 500
+   */
+  maxProcesses?: number | undefined;
+  /**
+   * Whether promises wait until a write would survive a power loss: the file and its directory are synced.
+   * With `false` a write survives a crash of the process, but not always one of the machine.
+   *
+   * @defaultValue true
+   */
+  durable?: boolean | undefined;
+  /**
+   * How long a write waits for other processes that write to the same directory, in milliseconds. After that
+   * it rejects with `ERR_STORE_LOCKED`.
+   *
+   * @defaultValue 10000
+   */
+  lockTimeoutMs?: number | undefined;
+}
+
+/**
+ * A store over JSON files in one data directory.
+ *
+ * Any number of store objects, in any number of processes, may work on one directory at the same time.
+ * Mutations of one object apply in the order in which they were called. Arguments are read at the call:
+ * changing the object afterwards changes nothing. Every read returns fresh objects.
+ *
+ * @example
+ * ```js
+ * const store = new FileProcessStore({ dataDir: '/var/lib/pipeline' });
+ * await store.addProcess({
+ *   id: 'review-1',
+ *   type: 'code-review',
+ *   promptPreview: 'Review the last commit',
+ *   fullPrompt: 'Review the last commit and list what is wrong with it.',
+ *   status: 'running',
+ *   startTime: new Date(),
+ *   metadata: { type: 'code-review', workspaceId: 'web' },
+ * });
+ * await store.updateProcess('review-1', { status: 'completed', endTime: new Date() });
+ * const done = await store.getAllProcesses({ workspaceId: 'web', status: 'completed' });
+ * ```
+ */
+export class FileProcessStore implements ProcessStore {
+  /**
+   * Makes a store. It touches no file; a directory that doesn't exist is an empty store.
+   *
+   * @param options - where the files are, and how they are written
+   * @throws TypeError with code `ERR_INVALID_ARG_TYPE` if an option is of the wrong type
+   * @throws TypeError or RangeError with code `ERR_INVALID_ARG_VALUE` if an option is of the right type and
+   *   has a bad value, such as a negative `maxProcesses`
+   */
+  constructor(options?: FileProcessStoreOptions);
+
+  /**
+   * Called for each change that this store object makes. It can be set and changed at any time; a mutation
+   * calls the one that is set when its write is done. Pruning is no change of its own and fires nothing.
+   */
+  onProcessChange?: ProcessChangeCallback | undefined;
+
+  /**
+   * Adds a process at the end of the file, or replaces the one with the same id in its place. It is tagged
+   * with `process.metadata.workspaceId`, or with `''`. Then the retention limit is applied; see
+   * {@link FileProcessStoreOptions.maxProcesses}. Makes the data directory if it is missing.
+   *
+   * Fires `'process-added'` with the object that was passed.
+   *
+   * @param process - the process; keys that {@link AIProcess} doesn't list are kept
+   * @returns a promise that resolves when the write is durable
+   *
+   * Rejects with
+   * - `ERR_INVALID_ARG_TYPE` if the process or one of its fields is of the wrong type
+   * - `ERR_INVALID_ARG_VALUE` if the id or the status is empty, a date is invalid, or a value can't be JSON
+   *   (a BigInt, a cycle)
+   * - `ERR_STORE_CORRUPT` if `processes.json` is not what a store writes
+   * - `ERR_STORE_LOCKED` if other processes keep the lock for too long
+   * - `ERR_STORE_CLOSED` if the store was closed
+   */
+  addProcess(process: AIProcess): Promise<void>;
+
+  /**
+   * Sets the named fields of a process and leaves the others as they are. A field named with `undefined` is
+   * removed; nested objects are replaced as a whole. If the merged `metadata` names a workspace, the record
+   * is tagged with it.
+   *
+   * Fires `'process-updated'` with the merged record. An id that is not in the store writes nothing and
+   * fires nothing.
+   *
+   * @param id - the id of the process
+   * @param updates - the fields to set; an `id` among them must be the same id
+   * @returns a promise that resolves when the write is durable, or once the id is known to be missing
+   *
+   * Rejects with
+   * - `ERR_INVALID_ARG_TYPE` if an argument or a field is of the wrong type
+   * - `ERR_INVALID_ARG_VALUE` if the updates change the id, remove the status or the start time, set either
+   *   to an empty text or an invalid date, or hold a value that can't be JSON
+   * - `ERR_STORE_CORRUPT` if `processes.json` is not what a store writes
+   * - `ERR_STORE_LOCKED` if other processes keep the lock for too long
+   * - `ERR_STORE_CLOSED` if the store was closed
+   */
+  updateProcess(id: string, updates: Partial<AIProcess>): Promise<void>;
+
+  /**
+   * Reads one process.
+   *
+   * @param id - the id of the process; an empty one finds nothing
+   * @returns a promise of a fresh record, or of `undefined` if the store has none with this id
+   *
+   * Rejects with
+   * - `ERR_INVALID_ARG_TYPE` if the id is no string
+   * - `ERR_STORE_CORRUPT` if `processes.json` is not what a store writes
+   * - `ERR_STORE_CLOSED` if the store was closed
+   */
+  getProcess(id: string): Promise<AIProcess | undefined>;
+
+  /**
+   * Reads the processes that match a filter, or all of them.
+   *
+   * @param filter - which processes; a field that is `undefined`, `null` or `''` is no constraint
+   * @returns a promise of fresh records in the order of the file, which is the order in which they were added
+   *
+   * Rejects with
+   * - `ERR_INVALID_ARG_TYPE` if the filter or one of its fields is of the wrong type
+   * - `ERR_INVALID_ARG_VALUE` if a date is invalid, or `limit` or `offset` is negative or no integer
+   * - `ERR_STORE_CORRUPT` if `processes.json` is not what a store writes
+   * - `ERR_STORE_CLOSED` if the store was closed
+   */
+  getAllProcesses(filter?: ProcessFilter): Promise<AIProcess[]>;
+
+  /**
+   * Removes a process.
+   *
+   * Fires `'process-removed'` with the record as it was last. An id that is not in the store writes nothing
+   * and fires nothing.
+   *
+   * @param id - the id of the process
+   * @returns a promise that resolves when the write is durable, or once the id is known to be missing
+   *
+   * Rejects with
+   * - `ERR_INVALID_ARG_TYPE` if the id is no string
+   * - `ERR_STORE_CORRUPT` if `processes.json` is not what a store writes
+   * - `ERR_STORE_LOCKED` if other processes keep the lock for too long
+   * - `ERR_STORE_CLOSED` if the store was closed
+   */
+  removeProcess(id: string): Promise<void>;
+
+  /**
+   * Removes exactly the processes that {@link FileProcessStore.getAllProcesses} lists for the same filter,
+   * `since`, `limit` and `offset` included. Without a filter it removes all.
+   *
+   * A lost value must not clear everything. So this call takes neither `null` nor an empty text, as a filter
+   * or as a field of one; `undefined` is no constraint.
+   *
+   * Fires `'processes-cleared'`, for a number of 0 too.
+   *
+   * @param filter - which processes
+   * @returns a promise of the number of removed processes, when the write is durable
+   *
+   * Rejects with
+   * - `ERR_INVALID_ARG_TYPE` if the filter or one of its fields is `null` or of the wrong type
+   * - `ERR_INVALID_ARG_VALUE` if a text is empty, a date is invalid, or `limit` or `offset` is negative or no
+   *   integer
+   * - `ERR_STORE_CORRUPT` if `processes.json` is not what a store writes
+   * - `ERR_STORE_LOCKED` if other processes keep the lock for too long
+   * - `ERR_STORE_CLOSED` if the store was closed
+   */
+  clearProcesses(filter?: ProcessFilter): Promise<number>;
+
+  /**
+   * Adds a workspace at the end of the file, or replaces the one with the same id in its place. Makes the
+   * data directory if it is missing. Fires nothing.
+   *
+   * @param info - the workspace; keys that {@link WorkspaceInfo} doesn't list are kept
+   * @returns a promise that resolves when the write is durable
+   *
+   * Rejects with
+   * - `ERR_INVALID_ARG_TYPE` if the workspace or one of its fields is of the wrong type
+   * - `ERR_INVALID_ARG_VALUE` if the id is empty, or a value can't be JSON (a BigInt, a cycle)
+   * - `ERR_STORE_CORRUPT` if `workspaces.json` is not what a store writes
+   * - `ERR_STORE_LOCKED` if other processes keep the lock for too long
+   * - `ERR_STORE_CLOSED` if the store was closed
+   */
+  registerWorkspace(info: WorkspaceInfo): Promise<void>;
+
+  /**
+   * Reads the registered workspaces.
+   *
+   * @returns a promise of fresh objects in the order of the file, each with just the keys that the file has
+   *
+   * Rejects with
+   * - `ERR_STORE_CORRUPT` if `workspaces.json` is not what a store writes
+   * - `ERR_STORE_CLOSED` if the store was closed
+   */
+  getWorkspaces(): Promise<WorkspaceInfo[]>;
+}
+
+/**
+ * The data directory of a store that is given none: `.pipeline-server` in the user's home directory.
+ *
+ * @returns its absolute path; the directory need not exist
+ */
+export function getDefaultDataDir(): string;
+
+/**
+ * Makes a directory, with its parents, if it doesn't exist.
+ *
+ * @param dirPath - the directory; a relative path is resolved at the call
+ * @returns a promise of the directory's absolute path, when the directory is there
+ *
+ * Rejects with
+ * - `ERR_INVALID_ARG_TYPE` if the path is no string
+ * - Node's own error shape if the system refuses, for instance because there is a file in the way
+ */
+export function ensureDataDir(dirPath: string): Promise<string>;
+
+/**
+ * The codes of the store's own errors.
+ *
+ * - `ERR_INVALID_ARG_TYPE`: an argument is of the wrong type. A `TypeError`; the message names the argument
+ *   and the field.
+ * - `ERR_INVALID_ARG_VALUE`: an argument is of the right type and has a bad value. A `TypeError` or a
+ *   `RangeError`; the message names the argument and the field.
+ * - `ERR_STORE_CORRUPT`: a data file is not what a store writes. It is never touched; once it is mended, the
+ *   next call works. The error says where the fault is, what was expected there, and how to recover.
+ * - `ERR_STORE_LOCKED`: other processes kept the lock for longer than `lockTimeoutMs`. The message has the
+ *   lock's path and the time waited.
+ * - `ERR_STORE_CLOSED`: the store was closed.
+ */
+export type StoreErrorCode =
+  | 'ERR_INVALID_ARG_TYPE'
+  | 'ERR_INVALID_ARG_VALUE'
+  | 'ERR_STORE_CORRUPT'
+  | 'ERR_STORE_LOCKED'
+  | 'ERR_STORE_CLOSED';
+
+/**
+ * The shape of what the store rejects with. It is a type only: test for `code`.
+ *
+ * @example
+ * ```ts
+ * try {
+ *   await store.getAllProcesses();
+ * } catch (error) {
+ *   if ((error as StoreError).code === 'ERR_STORE_CORRUPT') console.error((error as StoreError).message);
+ *   else throw error;
+ * }
+ * ```
+ */
+export interface StoreError extends Error {
+  /** A code of the store's own, or the system's (`ENOSPC`, `EACCES`, …). */
+  code: StoreErrorCode | (string & {});
+  /** The file or directory that it is about. Set for a corrupt file and for system errors. */
+  path?: string | undefined;
+  /** The line of the fault, counted from 1. Set for a corrupt file. */
+  line?: number | undefined;
+  /** The column of the fault, counted from 1. Set for a corrupt file. */
+  column?: number | undefined;
+  /** The system's error number, negative as in Node. Set for system errors. */
+  errno?: number | undefined;
+  /** The system call that failed. Set for system errors. */
+  syscall?: string | undefined;
+  /**
+   * True in one case alone: the file was replaced, and then the sync of its directory failed. The new state
+   * is visible to every reader, but may not survive a power loss. No event was fired.
+   */
+  committed?: boolean | undefined;
+}

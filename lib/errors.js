@@ -1,0 +1,72 @@
+// @ts-check
+'use strict';
+
+/** Errors as callers meet them: a class, a stable `code`, and a message that names what is wrong. */
+
+const util = require('node:util');
+
+/**
+ * What a value is, in the words of a message.
+ * @param {unknown} value
+ */
+function describe(value) {
+  if (value === null) return 'null';
+  return Array.isArray(value) ? 'array' : typeof value;
+}
+
+/**
+ * @param {string} name the argument and field: `process.startTime`
+ * @param {string} expected what belongs there: `a Date`
+ * @param {unknown} value what was found
+ */
+function invalidType(name, expected, value) {
+  const error = new TypeError(`${name} must be ${expected}, got ${describe(value)}`);
+  return Object.assign(error, { code: 'ERR_INVALID_ARG_TYPE' });
+}
+
+/**
+ * @param {string} message begins with the argument and field
+ * @param {ErrorOptions & { type?: ErrorConstructor }} [options]
+ */
+function invalidValue(message, { type = RangeError, cause } = {}) {
+  const error = cause === undefined ? new type(message) : new type(message, { cause });
+  return Object.assign(error, { code: 'ERR_INVALID_ARG_VALUE' });
+}
+
+/**
+ * The error for what the native side reports.
+ * @param {import('../native').Failure} failure
+ */
+function fromFailure({ code, message, path, line, column, syscall, os, committed }) {
+  if (code === 'ERR_INVALID_ARG_VALUE') return invalidValue(message);
+  if (syscall === undefined) {
+    return Object.assign(new Error(message), defined({ code, path, line, column }));
+  }
+  const [name, errno] = systemError(code, os);
+  const error = new Error(`${name}: ${message}`);
+  return Object.assign(error, defined({ errno, code: name, syscall, path, committed }));
+}
+
+/**
+ * Name and number of a system error as Node gives them. On Windows the system's numbers are not those of
+ * libuv, so there the name decides.
+ * @param {string} name
+ * @param {number} [os]
+ * @returns {[string, number | undefined]}
+ */
+function systemError(name, os) {
+  const known = util.getSystemErrorMap();
+  if (os !== undefined && process.platform !== 'win32') {
+    const found = known.get(-os);
+    if (found) return [found[0], -os];
+  }
+  for (const [errno, [code]] of known) if (code === name) return [name, errno];
+  return [name, undefined];
+}
+
+/** @param {Record<string, unknown>} properties */
+function defined(properties) {
+  return Object.fromEntries(Object.entries(properties).filter(([, value]) => value !== undefined));
+}
+
+module.exports = { invalidType, invalidValue, fromFailure };

@@ -1,0 +1,100 @@
+/**
+ * The package's commands, complete on a fresh clone: they check the tools, install what is missing, build the
+ * addon and do their work. Usage: `node scripts/run.mjs start|test|build [arguments]`.
+ */
+
+import { spawnSync } from 'node:child_process';
+import { existsSync, statSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { delimiter, join } from 'node:path';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const OLDEST_NODE = 20;
+
+/** Ends the run with one plain line. */
+function stop(message, code = 1) {
+  console.error(message);
+  process.exit(code);
+}
+
+function run(command, args, options = {}) {
+  const bin = join(root, 'node_modules', '.bin');
+  const env = { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH}` };
+  // npm's and the tools' commands are shell scripts on Windows.
+  const shell = process.platform === 'win32';
+  const { status, error, signal } = spawnSync(command, args, {
+    cwd: root,
+    stdio: 'inherit',
+    env,
+    shell,
+    ...options,
+  });
+  if (error || status !== 0) {
+    const why = error ? error.message : signal ? `ended by ${signal}` : `exit code ${status}`;
+    stop(`failed: ${command} ${args.join(' ')} (${why})`, status || 1);
+  }
+}
+
+function step(title, command, args, options) {
+  console.log(`\n== ${title}`);
+  run(command, args, options);
+}
+
+function checkTools() {
+  const major = Number(process.versions.node.split('.')[0]);
+  if (major < OLDEST_NODE) stop(`Node ${OLDEST_NODE} or later is needed; this is ${process.version}.`);
+  const cargo = spawnSync('cargo', ['--version'], { shell: process.platform === 'win32' });
+  if (cargo.error || cargo.status !== 0) {
+    stop('cargo was not found: a stable Rust toolchain is needed to build the addon (https://rustup.rs).');
+  }
+}
+
+function install() {
+  const installed = join(root, 'node_modules', '.package-lock.json');
+  const lock = join(root, 'package-lock.json');
+  if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return;
+  step('installing development tools', 'npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
+}
+
+/** cargo decides what is out of date; without changes this takes a second. */
+function build() {
+  step('building the addon', 'napi', [
+    'build',
+    '--platform',
+    '--release',
+    '--js',
+    'native.js',
+    '--dts',
+    'native.d.ts',
+  ]);
+}
+
+const commands = {
+  build() {},
+
+  start(args) {
+    step('examples/quickstart.mjs', process.execPath, ['examples/quickstart.mjs', ...args]);
+  },
+
+  test() {
+    step('formatting', 'prettier', ['--check', '.']);
+    run('cargo', ['fmt', '--all', '--check']);
+    step('clippy', 'cargo', ['clippy', '--workspace', '--all-targets', '--locked', '--', '-D', 'warnings']);
+    step('core tests', 'cargo', ['test', '--package', 'file-process-store-core', '--locked']);
+    step('types', 'tsc', ['--project', 'tsconfig.json']);
+    for (const project of ['__test__/types', 'examples/pipeline-core', 'examples/pipeline-core/test']) {
+      run('tsc', ['--project', join(project, 'tsconfig.json')]);
+    }
+    step('package tests', 'vitest', ['run']);
+    step('pipeline-core integration', 'vitest', ['run', '--root', 'examples/pipeline-core']);
+  },
+};
+
+const [name, ...args] = process.argv.slice(2);
+if (!Object.hasOwn(commands, name)) {
+  stop(`usage: node scripts/run.mjs ${Object.keys(commands).join('|')}`);
+}
+checkTools();
+install();
+build();
+commands[name](args);

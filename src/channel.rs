@@ -1,0 +1,112 @@
+//! The way back to the JS thread.
+//!
+//! One function for each JS environment (the main thread, each worker), not one for each call: it costs
+//! less, and its end is well defined. When a worker is terminated its function is closed, and outcomes that
+//! come later are dropped.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use file_process_store_core::Error;
+use napi::bindgen_prelude::{Either3, FnArgs, Function};
+use napi::threadsafe_function::{ThreadsafeCallContext, ThreadsafeFunction, ThreadsafeFunctionCallMode};
+use napi::{Env, Result, Status, sys};
+use napi_derive::napi;
+
+use crate::RUNTIME;
+use crate::failure::Failure;
+use crate::receipt::Receipt;
+use crate::selection::Selection;
+
+/// What a call resolves to.
+pub enum Value {
+    Nothing,
+    Processes(Selection),
+    Receipt(Receipt),
+    Text(String),
+}
+
+pub type Outcome = std::result::Result<Value, Error>;
+type JsValue = Either3<Selection, Receipt, String>;
+type JsArguments = FnArgs<(u32, Option<Failure>, Option<JsValue>)>;
+type JsFunction = ThreadsafeFunction<(u32, Outcome), (), JsArguments, Status, false, true>;
+
+/// Where outcomes go: a function that is called with a ticket, and a failure or a value.
+#[napi]
+pub struct Channel {
+    function: Arc<JsFunction>,
+    /// Calls without an answer yet. While there are any, the event loop is kept alive.
+    pending: Arc<AtomicUsize>,
+}
+
+#[napi]
+impl Channel {
+    #[napi(constructor)]
+    pub fn new(
+        #[napi(
+            ts_arg_type = "(ticket: number, failure?: Failure, value?: Selection | Receipt | string) => void"
+        )]
+        answer: Function<JsArguments, ()>,
+    ) -> Result<Self> {
+        let pending = Arc::new(AtomicUsize::new(0));
+        let answered = pending.clone();
+        let raw: Arc<std::sync::OnceLock<Raw>> = Arc::default();
+        let known = raw.clone();
+        let function: JsFunction = answer
+            .build_threadsafe_function::<(u32, Outcome)>()
+            .callee_handled::<false>()
+            .weak::<true>()
+            .build_callback(move |call: ThreadsafeCallContext<(u32, Outcome)>| {
+                if answered.fetch_sub(1, Ordering::Relaxed) == 1
+                    && let Some(function) = known.get()
+                {
+                    // SAFETY: Node calls this on the JS thread, with the function alive.
+                    unsafe { sys::napi_unref_threadsafe_function(call.env.raw(), function.0) };
+                }
+                Ok(js_arguments(call.value))
+            })?;
+        raw.get_or_init(|| Raw(function.raw()));
+        Ok(Channel { function: Arc::new(function), pending })
+    }
+}
+
+impl Channel {
+    /// The means to answer one call, from any thread. Whoever takes it answers exactly once.
+    pub fn expect(&self, env: Env, ticket: u32) -> Result<impl FnOnce(Outcome) + Send + 'static> {
+        if self.pending.fetch_add(1, Ordering::Relaxed) == 0 {
+            // SAFETY: we are on the JS thread of `env`, and `self` keeps the function alive.
+            let status = unsafe { sys::napi_ref_threadsafe_function(env.raw(), self.function.raw()) };
+            napi::check_status!(status)?;
+        }
+        let function = self.function.clone();
+        Ok(move |outcome| {
+            // An environment that is gone has no use for the outcome.
+            function.call((ticket, outcome), ThreadsafeFunctionCallMode::NonBlocking);
+        })
+    }
+
+    /// Runs `work` on a thread of the runtime and answers with its outcome.
+    pub fn run(&self, env: Env, ticket: u32, work: impl FnOnce() -> Outcome + Send + 'static) -> Result<()> {
+        let answer = self.expect(env, ticket)?;
+        RUNTIME.spawn_blocking(move || answer(work()));
+        Ok(())
+    }
+}
+
+struct Raw(sys::napi_threadsafe_function);
+
+// SAFETY: the pointer is only followed on the JS thread; Node's documentation lets it pass between threads.
+unsafe impl Send for Raw {}
+// SAFETY: as above.
+unsafe impl Sync for Raw {}
+
+fn js_arguments((ticket, outcome): (u32, Outcome)) -> JsArguments {
+    let (failure, value) = match outcome {
+        Ok(Value::Nothing) => (None, None),
+        Ok(Value::Processes(selection)) => (None, Some(Either3::A(selection))),
+        Ok(Value::Receipt(receipt)) => (None, Some(Either3::B(receipt))),
+        Ok(Value::Text(text)) => (None, Some(Either3::C(text))),
+        Err(error) => (Some(Failure::from(&error)), None),
+    };
+    (ticket, failure, value).into()
+}

@@ -1,0 +1,16 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+const entry = fileURLToPath(new URL('./index.js', import.meta.url));
+
+export default defineConfig({
+  test: {
+    // Real processes: the addon is loaded by each of them, as it is by its callers.
+    pool: 'forks',
+    include: ['__test__/**/*.test.mjs'],
+    // Node itself loads the package, so that the tests see what callers see and no rewritten module.
+    server: { deps: { external: [entry] } },
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+  },
+});
