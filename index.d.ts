@@ -272,6 +272,12 @@ export interface ProcessFilter {
   limit?: number | undefined;
   /** Leave out this many of the first matches: an integer of 0 or more. It works without `limit` too. */
   offset?: number | undefined;
+  /**
+   * What to leave out of the records, for lists that don't show it: `'conversation'` leaves out
+   * `conversationTurns`, `fullPrompt` and `result`; `'toolCalls'` leaves out the turns' `toolCalls`. It does
+   * not change which processes match.
+   */
+  exclude?: ('conversation' | 'toolCalls')[] | undefined;
 }
 
 /** What {@link ProcessStore.onProcessChange} is called with. */
@@ -344,8 +350,8 @@ export interface FileProcessStoreOptions {
    */
   durable?: boolean | undefined;
   /**
-   * How long a write waits for other processes that write to the same directory, in milliseconds. After that
-   * it rejects with `ERR_STORE_LOCKED`.
+   * How long a write waits for other processes that write to the same directory, in milliseconds: 0 or more,
+   * or `Infinity`. After that it rejects with `ERR_STORE_LOCKED`.
    *
    * @defaultValue 10000
    */
@@ -382,7 +388,7 @@ export class FileProcessStore implements ProcessStore {
    * @param options - where the files are, and how they are written
    * @throws TypeError with code `ERR_INVALID_ARG_TYPE` if an option is of the wrong type
    * @throws TypeError or RangeError with code `ERR_INVALID_ARG_VALUE` if an option is of the right type and
-   *   has a bad value, such as a negative `maxProcesses`
+   *   has a bad value, such as an empty `dataDir` or a negative `maxProcesses`
    */
   constructor(options?: FileProcessStoreOptions);
 
@@ -532,6 +538,7 @@ export class FileProcessStore implements ProcessStore {
  * The data directory of a store that is given none: `.pipeline-server` in the user's home directory.
  *
  * @returns its absolute path; the directory need not exist
+ * @throws Error if the system knows no home directory for the user
  */
 export function getDefaultDataDir(): string;
 
@@ -543,6 +550,7 @@ export function getDefaultDataDir(): string;
  *
  * Rejects with
  * - `ERR_INVALID_ARG_TYPE` if the path is no string
+ * - `ERR_INVALID_ARG_VALUE` if the path is empty or holds a null character
  * - Node's own error shape if the system refuses, for instance because there is a file in the way
  */
 export function ensureDataDir(dirPath: string): Promise<string>;
@@ -587,7 +595,7 @@ export interface StoreError extends Error {
   path?: string | undefined;
   /** The line of the fault, counted from 1. Set for a corrupt file. */
   line?: number | undefined;
-  /** The column of the fault, counted from 1. Set for a corrupt file. */
+  /** The column of the fault, counted in bytes from 1. Set for a corrupt file. */
   column?: number | undefined;
   /** The system's error number, negative as in Node. Set for system errors. */
   errno?: number | undefined;

@@ -1,61 +1,103 @@
 // @ts-check
 'use strict';
 
+const { inspect } = require('node:util');
 const native = require('./native');
 const {
   readProcess,
   readUpdates,
-  readWorkspace,
   readId,
+  readWorkspaceId,
   readFilter,
   readPath,
   readOptions,
 } = require('./lib/arguments');
 const { call } = require('./lib/channel');
+const { closed } = require('./lib/errors');
+const { FunctionUpdates } = require('./lib/function-updates');
 const { Mutations } = require('./lib/mutations');
+const { Output } = require('./lib/output');
 const { mayAnswerNow, nextTurn } = require('./lib/pace');
 const { makeProcess } = require('./lib/records');
+const { Registry } = require('./lib/registry');
+const { Watcher } = require('./lib/watcher');
+
+/**
+ * @typedef {import('./index')} Api
+ * @typedef {import('./native').Query} Query
+ * @typedef {import('./native').Selection} Selection
+ */
 
 /**
  * See `index.d.ts` for what each method promises. Here: read the arguments, let the native side do the work,
- * fire the event. A method that is `async` reads its arguments at the call and never throws.
+ * fire the event. An `async` method reads its arguments at the call and never throws.
  */
 class FileProcessStore {
   #native;
+  #options;
   #processes;
+  #functionUpdates;
   #workspaces;
+  #wikis;
+  #output = new Output();
+  /** @type {Watcher | undefined} */
+  #watcher;
+  /** Mutations that are under way. @type {Set<Promise<unknown>>} */
+  #pending = new Set();
+  /** @type {Promise<void> | undefined} */
+  #closing;
 
   /** @param {import('./index').FileProcessStoreOptions} [options] */
   constructor(options) {
-    const store = new native.NativeStore(readOptions(options, getDefaultDataDir));
+    const read = readOptions(options, getDefaultDataDir);
+    const store = new native.NativeStore(read.native);
+    const open = () => store;
     this.#native = store;
-    this.#processes = new Mutations((ops) =>
-      call((channel, ticket) => store.writeProcesses(channel, ticket, ops)),
+    this.#options = read.native;
+    this.#processes = new Mutations(
+      'processes.json',
+      (ops) => call((channel, ticket) => store.writeProcesses(channel, ticket, ops)),
+      () => /** @type {any} */ (this).onPrune,
     );
-    this.#workspaces = new Mutations((ops) =>
-      call((channel, ticket) => store.writeWorkspaces(channel, ticket, ops)),
-    );
+    this.#functionUpdates = new FunctionUpdates(open);
+    this.#workspaces = new Registry('workspaces', open);
+    this.#wikis = new Registry('wikis', open);
+    if (read.onPrune) /** @type {any} */ (this).onPrune = read.onPrune;
+    if (read.watch) this.#watcher = new Watcher(this, store);
   }
 
   /** @param {import('./index').AIProcess} process */
   async addProcess(process) {
-    await this.#processes.add({ op: 'Put', text: readProcess(process) });
-    this.#emit({ type: 'process-added', process });
+    const { id, text } = readProcess(process);
+    await this.#mutate(this.#functionUpdates.before(id), () => this.#processes.add({ op: 'Put', text }));
+    this.#emit('process-added', () => process);
   }
 
   /**
    * @param {string} id
-   * @param {Partial<import('./index').AIProcess>} updates
+   * @param {any} updates
    */
   async updateProcess(id, updates) {
-    const merge = { id: readId(id), ...readUpdates(id, updates) };
-    const done = await this.#processes.add({ op: 'Merge', ...merge });
-    if (done.count > 0) this.#emit('process-updated', done);
+    readId(id);
+    if (typeof updates === 'function') {
+      const change = () => this.#functionUpdates.update(id, updates);
+      const made = await this.#mutate(undefined, change);
+      if (made) this.#emit('process-updated', made);
+      return;
+    }
+    const merge = readUpdates(id, updates);
+    const done = await this.#mutate(this.#functionUpdates.before(id), () =>
+      this.#processes.add({ op: 'Merge', id, updates: merge }),
+    );
+    if (done.count > 0) this.#emit('process-updated', done.process);
   }
 
-  /** @param {string} id */
-  async getProcess(id) {
-    const [process] = await this.#read({ id: readId(id) });
+  /**
+   * @param {string} id
+   * @param {string} [workspaceId]
+   */
+  async getProcess(id, workspaceId) {
+    const [process] = await this.#read({ id: readId(id), workspaceId: readWorkspaceId(workspaceId) });
     return process;
   }
 
@@ -65,60 +107,263 @@ class FileProcessStore {
     return this.#read(query, exclude);
   }
 
+  /** @param {import('./index').ProcessFilter} [filter] */
+  async getProcessSummaries(filter) {
+    return this.#list(readFilter(filter, 'list').query, 'summaries');
+  }
+
+  /** @param {import('./index').ProcessFilter} [filter] */
+  async getProcessIds(filter) {
+    return this.#list(readFilter(filter, 'list').query, 'ids');
+  }
+
+  /** @param {import('./index').ProcessFilter} [filter] */
+  async getProcessCount(filter) {
+    return this.#list(readFilter(filter, 'list').query, 'count');
+  }
+
   /** @param {string} id */
   async removeProcess(id) {
-    const done = await this.#processes.add({ op: 'Remove', id: readId(id) });
-    if (done.count > 0) this.#emit('process-removed', done);
+    readId(id);
+    const done = await this.#mutate(this.#functionUpdates.before(id), () =>
+      this.#processes.add({ op: 'Remove', id }),
+    );
+    if (done.count > 0) this.#emit('process-removed', done.process);
   }
 
   /** @param {import('./index').ProcessFilter} [filter] */
   async clearProcesses(filter) {
-    const done = await this.#processes.add({ op: 'Clear', filter: readFilter(filter, 'clear').query });
-    this.#emit({ type: 'processes-cleared' });
+    const { query } = readFilter(filter, 'clear');
+    const done = await this.#mutate(this.#functionUpdates.before(), () =>
+      this.#processes.add({ op: 'Clear', filter: query }),
+    );
+    this.#emit('processes-cleared');
     return done.count;
   }
 
   /** @param {import('./index').WorkspaceInfo} info */
   async registerWorkspace(info) {
-    await this.#workspaces.add({ op: 'Put', text: readWorkspace(info) });
+    return this.#mutate(undefined, this.#workspaces.register(info));
   }
 
   /** @returns {Promise<import('./index').WorkspaceInfo[]>} */
   async getWorkspaces() {
-    const store = this.#native;
-    if (!mayAnswerNow()) await nextTurn();
-    const json =
-      store.queryWorkspaces() ?? (await call((channel, ticket) => store.readWorkspaces(channel, ticket)));
-    return JSON.parse(/** @type {string} */ (json));
+    await this.#ready();
+    return this.#workspaces.list();
   }
 
   /**
-   * @param {import('./native').Query} query
+   * @param {string} id
+   * @param {object} updates
+   */
+  async updateWorkspace(id, updates) {
+    return this.#mutate(undefined, this.#workspaces.update(id, updates));
+  }
+
+  /** @param {string} id */
+  async removeWorkspace(id) {
+    return this.#mutate(undefined, this.#workspaces.remove(id));
+  }
+
+  async clearAllWorkspaces() {
+    return this.#mutate(undefined, this.#workspaces.clear());
+  }
+
+  /** @param {import('./index').WikiInfo} info */
+  async registerWiki(info) {
+    return this.#mutate(undefined, this.#wikis.register(info));
+  }
+
+  /** @returns {Promise<import('./index').WikiInfo[]>} */
+  async getWikis() {
+    await this.#ready();
+    return this.#wikis.list();
+  }
+
+  /**
+   * @param {string} id
+   * @param {object} updates
+   */
+  async updateWiki(id, updates) {
+    return this.#mutate(undefined, this.#wikis.update(id, updates));
+  }
+
+  /** @param {string} id */
+  async removeWiki(id) {
+    return this.#mutate(undefined, this.#wikis.remove(id));
+  }
+
+  async clearAllWikis() {
+    return this.#mutate(undefined, this.#wikis.clear());
+  }
+
+  /** @returns {Promise<import('./index').StorageStats>} */
+  async getStorageStats() {
+    await this.#ready();
+    return call((channel, ticket) => this.#native.readStats(channel, ticket));
+  }
+
+  /** @returns {Promise<import('./index').RecoveryReport[]>} */
+  async recover() {
+    const processes = () => call((channel, ticket) => this.#native.recoverProcesses(channel, ticket));
+    return this.#mutate(undefined, () =>
+      Promise.all([processes(), this.#workspaces.recover(), this.#wikis.recover()]),
+    );
+  }
+
+  /**
+   * @param {string} id
+   * @param {(event: import('./index').ProcessOutputEvent) => void} callback
+   */
+  onProcessOutput(id, callback) {
+    this.#mustBeOpen();
+    return this.#output.subscribe(readId(id), callback);
+  }
+
+  /**
+   * @param {string} id
+   * @param {string} content
+   */
+  emitProcessOutput(id, content) {
+    this.#output.emit(id, { type: 'chunk', content });
+  }
+
+  /**
+   * @param {string} id
+   * @param {import('./index').ProcessOutputEvent} event
+   */
+  emitProcessEvent(id, event) {
+    this.#output.emit(id, event);
+  }
+
+  /**
+   * @param {string} id
+   * @param {string} status
+   * @param {string} duration
+   */
+  emitProcessComplete(id, status, duration) {
+    this.#output.complete(id, { type: 'complete', status, duration });
+  }
+
+  /**
+   * @param {string} id
+   * @param {() => unknown} handler
+   */
+  registerFlushHandler(id, handler) {
+    this.#mustBeOpen();
+    this.#output.setFlushHandler(readId(id), handler);
+  }
+
+  /** @param {string} id */
+  unregisterFlushHandler(id) {
+    this.#output.removeFlushHandler(id);
+  }
+
+  /** @param {string} id */
+  async requestFlush(id) {
+    this.#mustBeOpen();
+    await this.#output.requestFlush(readId(id));
+  }
+
+  async flush() {
+    this.#mustBeOpen();
+    await Promise.allSettled(this.#pending);
+  }
+
+  async close() {
+    this.#closing ??= Promise.allSettled(this.#pending).then(() => {
+      this.#output.clear();
+      this.#native.close();
+    });
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')]() {
+    await this.close();
+  }
+
+  toString() {
+    return inspect(this);
+  }
+
+  [inspect.custom]() {
+    const { dataDir, maxProcesses } = this.#options;
+    const processes = this.#native.lastCount();
+    return `${this.constructor.name} ${inspect({ dataDir, maxProcesses, processes, closed: !!this.#closing })}`;
+  }
+
+  #mustBeOpen() {
+    if (this.#closing) throw closed();
+  }
+
+  /** Calls after a close are refused, and none is made before the watch runs, if there is to be one. */
+  #ready() {
+    this.#mustBeOpen();
+    return this.#watcher?.ready();
+  }
+
+  /**
+   * Hands a mutation over when all that has to come before is done.
+   * @template T
+   * @param {Promise<unknown> | undefined} before
+   * @param {() => Promise<T>} handOver
+   * @returns {Promise<T>}
+   */
+  #mutate(before, handOver) {
+    const wait = this.#ready();
+    const mutation = (async () => {
+      if (wait) await wait;
+      if (before) await before;
+      return handOver();
+    })();
+    this.#pending.add(mutation);
+    const done = () => this.#pending.delete(mutation);
+    mutation.then(done, done);
+    return mutation;
+  }
+
+  /**
+   * @param {Query} query
    * @param {import('./native').Exclude} [exclude]
    * @returns {Promise<import('./index').AIProcess[]>}
    */
   async #read(query, exclude) {
-    const store = this.#native;
+    const wait = this.#ready();
+    if (wait) await wait;
     if (!mayAnswerNow()) await nextTurn();
+    const store = this.#native;
     const found =
       store.queryProcesses(query, makeProcess, exclude) ??
-      /** @type {import('./native').Selection} */ (
+      /** @type {Selection} */ (
         await call((channel, ticket) => store.readProcesses(channel, ticket, query))
       ).processes(makeProcess, exclude);
     return /** @type {import('./index').AIProcess[]} */ (found);
   }
 
   /**
-   * Tells the listener, if there is one now; only then is the record of a mutation decoded.
-   * @param {import('./index').ProcessEvent | import('./index').ProcessEvent['type']} event
-   * @param {import('./lib/mutations').Done} [done]
+   * @param {Query} query
+   * @param {'summaries' | 'ids' | 'count'} listing
    */
-  #emit(event, done) {
+  async #list(query, listing) {
+    const wait = this.#ready();
+    if (wait) await wait;
+    if (!mayAnswerNow()) await nextTurn();
+    const store = this.#native;
+    const json =
+      store.queryIndex(query, listing) ??
+      (await call((channel, ticket) => store.readIndex(channel, ticket, query, listing)));
+    return JSON.parse(/** @type {string} */ (json));
+  }
+
+  /**
+   * Tells the listener, if there is one now; only then is the record of a mutation decoded.
+   * @param {import('./index').ProcessEvent['type']} type
+   * @param {() => any} [process]
+   */
+  #emit(type, process) {
     const store = /** @type {import('./index').ProcessStore} */ (this);
     if (!store.onProcessChange) return;
-    store.onProcessChange(
-      typeof event === 'string' ? { type: event, process: done?.process(makeProcess) } : event,
-    );
+    store.onProcessChange(process ? { type, process: process() } : { type });
   }
 }
 
@@ -129,11 +374,14 @@ function getDefaultDataDir() {
   return dir;
 }
 
-/** @param {string} dirPath */
-async function ensureDataDir(dirPath) {
-  const dir = readPath('dirPath', dirPath);
+/** @param {string} path */
+async function ensureDataDir(path) {
+  const dir = readPath('path', path);
   await call((channel, ticket) => native.ensureDataDir(channel, ticket, dir));
   return dir;
 }
 
+/** @satisfies {Api} */
+const api = { FileProcessStore, getDefaultDataDir, ensureDataDir };
 module.exports = { FileProcessStore, getDefaultDataDir, ensureDataDir };
+void api;

@@ -11,7 +11,7 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
 
 /** Where outcomes go: a function that is called with a ticket, and a failure or a value. */
 export declare class Channel {
-  constructor(answer: (ticket: number, failure?: Failure, value?: Selection | Receipt | string) => void)
+  constructor(answer: (ticket: number, failure: Failure | null, value: any) => void)
 }
 
 /** The files of one data directory. */
@@ -22,14 +22,34 @@ export declare class NativeStore {
   queryProcesses(query: Query, make: (...fields: any[]) => object, exclude?: Exclude | undefined | null): object[] | undefined
   /** Reads and decodes the wanted processes on another thread; answers with a `Selection`. */
   readProcesses(channel: Channel, ticket: number, query: Query): void
-  /** JSON text of all workspaces, if it can be told without waiting, else `undefined`. */
-  queryWorkspaces(): string | null
-  /** Reads the workspaces on another thread; answers with their JSON text. */
-  readWorkspaces(channel: Channel, ticket: number): void
+  /** JSON text of a list from the index, if it can be told without waiting, else `undefined`. */
+  queryIndex(query: Query, listing: 'summaries' | 'ids' | 'count'): string | undefined
+  /** Makes a list from the index on another thread; answers with its JSON text. */
+  readIndex(channel: Channel, ticket: number, query: Query, listing: 'summaries' | 'ids' | 'count'): void
+  /** Reads one process for an update; answers with a `SeenProcess`, or nothing. */
+  seeProcess(channel: Channel, ticket: number, id: string): void
+  /** JSON text of a registry, if it can be told without waiting, else `undefined`. */
+  queryItems(registry: 'workspaces' | 'wikis'): string | undefined
+  /** Reads a registry on another thread; answers with its JSON text. */
+  readItems(channel: Channel, ticket: number, registry: 'workspaces' | 'wikis'): void
   /** Queues mutations of processes, in order; answers with a `Receipt` when they are durable. */
   writeProcesses(channel: Channel, ticket: number, ops: Array<Op>): void
-  /** The same for workspaces. */
-  writeWorkspaces(channel: Channel, ticket: number, ops: Array<Op>): void
+  /** Queues a chain of updates of one process, each for the state that it was made from; answers likewise. */
+  writeSeen(channel: Channel, ticket: number, seen: Array<SeenProcess>, updates: Array<Updates>): void
+  /** Queues mutations of a registry, in order; answers with a `Receipt` when they are durable. */
+  writeItems(channel: Channel, ticket: number, registry: 'workspaces' | 'wikis', ops: Array<Op>): void
+  /** Counts records and bytes of all files; answers with `StorageStats`. */
+  readStats(channel: Channel, ticket: number): void
+  /** Mends the file of the processes, if it is damaged; answers with a `RecoveryReport`. */
+  recoverProcesses(channel: Channel, ticket: number): void
+  /** The same for a registry. */
+  recoverItems(channel: Channel, ticket: number, registry: 'workspaces' | 'wikis'): void
+  /** Begins to report what others change; answers when it has begun. */
+  watch(channel: Channel, ticket: number, listener: (types: string[], processes: Selection) => void): void
+  /** Ends the watch and lets go of the files, which are closed with the last store of the directory. */
+  close(): void
+  /** How many processes the last snapshot had; touches nothing. */
+  lastCount(): number
 }
 
 /** The outcome of each mutation of a batch. */
@@ -38,14 +58,44 @@ export declare class Receipt {
   count(index: number): number
   /** Why the mutation at `index` was refused, if it was. */
   failure(index: number): Failure | null
-  /** The record that the mutation at `index` merged or removed. */
+  /** The process that the mutation at `index` put, merged or removed. */
   process(index: number, make: (...fields: any[]) => object): object | undefined
+  /** The process that stands in the way of the conditional merge at `index`; `null` if there is none. */
+  seen(index: number): SeenProcess | null
+  /** JSON text of the workspace or wiki that the mutation at `index` put, merged or removed. */
+  item(index: number): string | null
+  /** JSON text of an array with the entries that retention removed, if it removed any. */
+  pruned(): string | null
+  /** What the commit took. */
+  commit(): CommitStats
+}
+
+/** One state of one process. */
+export declare class SeenProcess {
+  /** A fresh record. */
+  process(make: (...fields: any[]) => object): object
+  /** The state that this one becomes by an update; nothing is written. */
+  merge(updates: Updates): SeenProcess | Failure
 }
 
 /** Records that were selected and decoded on another thread. */
 export declare class Selection {
   /** A fresh array of fresh records. */
   processes(make: (...fields: any[]) => object, exclude?: Exclude | undefined | null): object[]
+}
+
+/** What the commit of a batch took. */
+export interface CommitStats {
+  /** Mutations in the commit. */
+  operations: number
+  /** Bytes written; 0 where nothing had changed. */
+  bytes: number
+  /** Milliseconds of waiting for the lock. */
+  lockWait: number
+  /** Milliseconds from the lock to the end, syncs included. */
+  took: number
+  /** How often the commit started over. */
+  restarts: number
 }
 
 /** The default data directory, if the system knows a home directory. */
@@ -82,14 +132,23 @@ export interface Failure {
   committed?: boolean
 }
 
+/** A part of a damaged file that is no whole record. */
+export interface LostPart {
+  line: number
+  column: number
+  /** Its length in bytes. */
+  bytes: number
+  expected: string
+}
+
 /** One change. Texts are JSON. */
 export type Op =
   | { op: 'Put'; text: string }
-  | { op: 'Merge'; id: string; text: string; names: string[] }
+  | { op: 'Merge'; id: string; updates: Updates }
   | { op: 'Remove'; id: string }
   | { op: 'Clear'; filter: Query }
 
-/** An id or the conditions of a filter. Absent fields are no constraint. */
+/** An id (and perhaps its workspace), or the conditions of a filter. Absent fields are no constraint. */
 export interface Query {
   id?: string
   workspaceId?: string
@@ -104,6 +163,25 @@ export interface Query {
   offset?: number
 }
 
+/** What a recovery found and did. */
+export interface RecoveryReport {
+  path: string
+  /** The copy of the damaged file; absent where nothing was damaged. */
+  backup?: string
+  /** How many records are in the file now. */
+  kept: number
+  lost: Array<LostPart>
+}
+
+/** How much the files hold. */
+export interface StorageStats {
+  totalProcesses: number
+  totalWorkspaces: number
+  totalWikis: number
+  /** Bytes of all files together. */
+  storageSize: number
+}
+
 /** The options of a store, complete and checked. */
 export interface StoreOptions {
   /** An absolute path. */
@@ -113,4 +191,12 @@ export interface StoreOptions {
   durable: boolean
   /** Milliseconds; may be infinite. */
   lockTimeoutMs: number
+}
+
+/** The fields that an update names. */
+export interface Updates {
+  /** JSON text of an object with the new values. */
+  text: string
+  /** All names that were named; those that `text` lacks are removed. */
+  names: string[]
 }

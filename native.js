@@ -838,6 +838,7 @@ module.exports = nativeBinding
 module.exports.Channel = nativeBinding.Channel
 module.exports.NativeStore = nativeBinding.NativeStore
 module.exports.Receipt = nativeBinding.Receipt
+module.exports.SeenProcess = nativeBinding.SeenProcess
 module.exports.Selection = nativeBinding.Selection
 module.exports.defaultDataDir = nativeBinding.defaultDataDir
 module.exports.ensureDataDir = nativeBinding.ensureDataDir

@@ -74,14 +74,29 @@ describe('a process of the wrong shape', () => {
     ['parentProcessId', 5, TYPE, /^process\.parentProcessId must be a .*string, got number/],
     ['metadata', 'text', TYPE, /^process\.metadata must be an object, got string/],
     ['groupMetadata', 5, TYPE, /^process\.groupMetadata must be an object, got number/],
-    ['metadata', { type: 'm', workspaceId: 5 }, TYPE, /^process\.metadata\.workspaceId must be a .*string, got number/],
+    [
+      'metadata',
+      { type: 'm', workspaceId: 5 },
+      TYPE,
+      /^process\.metadata\.workspaceId must be a .*string, got number/,
+    ],
     ['metadata', { type: 'm', big: 1n }, VALUE, /^process\.metadata/],
     ['metadata', cycle, VALUE, /^process\.metadata/],
     ['extra', 1n, VALUE, /^process\.extra/],
     ['extra', [cycle], VALUE, /^process\.extra/],
     ['conversationTurns', 'none', TYPE, /^process\.conversationTurns must be an array, got string/],
-    ['conversationTurns', [turn({ timestamp: 5 })], TYPE, /^process\.conversationTurns.*timestamp must be a Date, got number/],
-    ['conversationTurns', [turn(), turn({ timestamp: new Date(NaN) })], VALUE, /^process\.conversationTurns.*timestamp/],
+    [
+      'conversationTurns',
+      [turn({ timestamp: 5 })],
+      TYPE,
+      /^process\.conversationTurns.*timestamp must be a Date, got number/,
+    ],
+    [
+      'conversationTurns',
+      [turn(), turn({ timestamp: new Date(NaN) })],
+      VALUE,
+      /^process\.conversationTurns.*timestamp/,
+    ],
   ];
 
   test.each(named(fields))('%s is refused with the field named', async (_, field, value, code, message) => {
@@ -101,7 +116,11 @@ describe('a process of the wrong shape', () => {
     for (const field of ['id', 'status', 'startTime']) {
       const process = sample('a');
       delete process[field];
-      await expectRefused((store) => store.addProcess(process), TYPE, new RegExp(`^process\\.${field} must be`));
+      await expectRefused(
+        (store) => store.addProcess(process),
+        TYPE,
+        new RegExp(`^process\\.${field} must be`),
+      );
     }
   });
 
@@ -199,7 +218,12 @@ describe('the constructor throws', () => {
     ['a path in place of the options', '/tmp', TYPE, /^options must be an object, got string/],
     ['a dataDir that is a number', { dataDir: 5 }, TYPE, /^options\.dataDir must be a .*string, got number/],
     ['a dataDir that is a URL', { dataDir: new URL('file:///tmp') }, TYPE, /^options\.dataDir .*got object/],
-    ['a cap that is a string', { maxProcesses: '5' }, TYPE, /^options\.maxProcesses must be a .*number, got string/],
+    [
+      'a cap that is a string',
+      { maxProcesses: '5' },
+      TYPE,
+      /^options\.maxProcesses must be a .*number, got string/,
+    ],
     ['a cap that is a BigInt', { maxProcesses: 5n }, TYPE, /^options\.maxProcesses .*got bigint/],
     ['a negative cap', { maxProcesses: -1 }, VALUE, /^options\.maxProcesses /],
     ['a fractional cap', { maxProcesses: 1.5 }, VALUE, /^options\.maxProcesses /],

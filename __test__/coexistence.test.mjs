@@ -4,6 +4,7 @@
 
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { FileProcessStore } from '../index.js';
 import { startPlainStore } from './fixtures/plain-store-process.mjs';
@@ -662,6 +663,8 @@ describe('a plain store in another process', () => {
 
     const seen = [];
     while (writing) {
+      // The other process's answers come in between turns of the loop.
+      await nextTurn();
       const list = await ours.getAllProcesses();
       expect(list).toHaveLength(50);
       seen.push(list[7].result ?? '');
@@ -680,7 +683,10 @@ describe('a plain store in another process', () => {
 
     let writing = true;
     const written = (async () => {
-      for (let n = 1; writing; n += 1) await ours.updateProcess('p7', { result: sameSize(n) });
+      for (let n = 1; writing; n += 1) {
+        await ours.updateProcess('p7', { result: sameSize(n) });
+        await nextTurn();
+      }
     })();
 
     // The plain store takes what it can't read for an empty store: a torn file would show as no record at all.

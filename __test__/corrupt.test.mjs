@@ -25,28 +25,39 @@ const withProcess = (change) => {
 const withToken = (token) =>
   `[{"workspaceId":"","process":{"id":"a","status":"x","startTime":"2024-01-01","extra":${token}}}]`;
 
+/** The same with a text of these bytes. */
+const withBytes = (...raw) => Buffer.from(withToken(`"${String.fromCharCode(...raw)}"`), 'latin1');
+
 const CORRUPT = {
   'an empty file': '',
   'white space alone': ' \n\t ',
   'a file of NULs': Buffer.alloc(bytes.length),
   'NULs at the end': Buffer.concat([bytes, Buffer.alloc(512)]),
-  'a block of NULs in the middle': Buffer.concat([bytes.subarray(0, 100), Buffer.alloc(64), bytes.subarray(164)]),
+  'a block of NULs in the middle': Buffer.concat([
+    bytes.subarray(0, 100),
+    Buffer.alloc(64),
+    bytes.subarray(164),
+  ]),
   'a file cut in the middle': bytes.subarray(0, bytes.length >> 1),
   'a file without its last character': bytes.subarray(0, -1),
   'a file cut after its first character': '[',
   'a file without its first character': bytes.subarray(1),
   'a file whose old tail is still there': GOOD + GOOD.slice(-200),
   'a file twice over': GOOD + GOOD,
-  'invalid UTF-8 in a text': Buffer.concat([bytes.subarray(0, 60), Buffer.from([0xff]), bytes.subarray(60)]),
-  'a cut UTF-8 sequence': Buffer.from(spoilt('preview of b', 'preview 🚀').replace('🚀', 'é'), 'latin1'),
-  'a surrogate in UTF-8': Buffer.from(withToken('"SUR"')).toString('latin1').split('SUR'),
+  'a byte that UTF-8 never has': withBytes(0xff),
+  'a cut UTF-8 sequence': withBytes(0xc3),
+  'an overlong UTF-8 sequence': withBytes(0xc0, 0x80),
+  'a surrogate in UTF-8': withBytes(0xed, 0xa0, 0xbd),
   'UTF-16': Buffer.from(GOOD, 'utf16le'),
   'an object': JSON.stringify({ processes: [] }),
-  'null': 'null',
+  null: 'null',
   'a number': '5',
   'a string': '"[]"',
   'plain text': 'not json at all',
-  'merge markers': spoilt('  {\n    "workspaceId": "",\n    "process": {\n      "id": "b"', (text) => `<<<<<<< ours\n${text}`),
+  'merge markers': spoilt(
+    '  {\n    "workspaceId": "",\n    "process": {\n      "id": "b"',
+    (text) => `<<<<<<< ours\n${text}`,
+  ),
   'a comma too many': GOOD.replace(/\n\]$/, ',\n]'),
   'a comma too few': spoilt('},', '}'),
   'two commas': spoilt('},', '},,'),
@@ -64,9 +75,9 @@ const CORRUPT = {
   'a number that ends with its point': withToken('1.'),
   'a number without its digits': withToken('-'),
   'a hexadecimal number': withToken('0x10'),
-  'NaN': withToken('NaN'),
-  'Infinity': withToken('-Infinity'),
-  'undefined': withToken('undefined'),
+  NaN: withToken('NaN'),
+  Infinity: withToken('-Infinity'),
+  undefined: withToken('undefined'),
   'an array closed as an object': withToken('[1}'),
   'an object closed as an array': withToken('{"a":1]'),
   'an object with a comma too many': withToken('{"a":1,}'),
@@ -92,12 +103,6 @@ const CORRUPT = {
   'a start time that is a number': withProcess({ startTime: 1714557600000 }),
   'a start time that is null': withProcess({ startTime: null }),
 };
-// A surrogate by itself has three bytes that are no UTF-8.
-CORRUPT['a surrogate in UTF-8'] = Buffer.concat([
-  Buffer.from(CORRUPT['a surrogate in UTF-8'][0]),
-  Buffer.from([0xed, 0xa0, 0xbd]),
-  Buffer.from(CORRUPT['a surrogate in UTF-8'][1]),
-]);
 
 const CALLS = [
   ['getProcess', (store) => store.getProcess('a')],
@@ -183,7 +188,10 @@ describe('the error', () => {
   test('of a mutation is the same as that of a read', async () => {
     const { store, file } = freshStore();
     writeFileSync(file, CORRUPT['a file cut in the middle']);
-    const [read, write] = [await rejection(store.getProcess('a')), await rejection(store.addProcess(sample('a')))];
+    const [read, write] = [
+      await rejection(store.getProcess('a')),
+      await rejection(store.addProcess(sample('a'))),
+    ];
     expectCorrupt(write, file);
     expect([write.line, write.column]).toEqual([read.line, read.column]);
   });
@@ -224,7 +232,17 @@ describe('a file that becomes corrupt while the store is open', () => {
 });
 
 describe('workspaces.json is refused likewise', () => {
-  const broken = ['', '{}', '[', '[null]', '["w"]', '[[]]', '[{}]', '[{"id":5}]', '[{"id":"w"},{"name":"x"}]'];
+  const broken = [
+    '',
+    '{}',
+    '[',
+    '[null]',
+    '["w"]',
+    '[[]]',
+    '[{}]',
+    '[{"id":5}]',
+    '[{"id":"w"},{"name":"x"}]',
+  ];
 
   test.each(broken)('%j', async (text) => {
     const { store, workspacesFile } = freshStore();

@@ -15,12 +15,28 @@ function storeWithTexts(texts) {
 }
 
 describe('the full range of dates', () => {
-  const times = [-LIMIT, -LIMIT + 1, -1e15, -62167219200001, -1, 0, 1, 253402300800000, 8.2e15, LIMIT - 1, LIMIT];
+  const times = [
+    -LIMIT,
+    -LIMIT + 1,
+    -1e15,
+    -62167219200001,
+    -1,
+    0,
+    1,
+    253402300800000,
+    8.2e15,
+    LIMIT - 1,
+    LIMIT,
+  ];
 
   test.each(times)('%d ms is stored and comes back', async (ms) => {
     const { store, file } = freshStore();
     const turn = { role: 'user', content: '', timestamp: new Date(ms), turnIndex: 0 };
-    const process = sample('a', { startTime: new Date(ms), endTime: new Date(ms), conversationTurns: [turn] });
+    const process = sample('a', {
+      startTime: new Date(ms),
+      endTime: new Date(ms),
+      conversationTurns: [turn],
+    });
     await store.addProcess(process);
     expect(readEntries(file)[0].process.startTime).toBe(new Date(ms).toISOString());
     const found = await store.getProcess('a');

@@ -145,7 +145,9 @@ describe('the order of one mutation: on disk, event, promise', () => {
     const { store, log } = recordingStore();
     await store.addProcess(sample('a'));
     await Promise.all([1, 2, 3].map((n) => store.updateProcess('a', { result: `r${n}`, [`key${n}`]: n })));
-    const results = log.slice(1).map(({ process }) => [process.result, process.key1, process.key2, process.key3]);
+    const results = log
+      .slice(1)
+      .map(({ process }) => [process.result, process.key1, process.key2, process.key3]);
     expect(results).toEqual([
       ['r1', 1, undefined, undefined],
       ['r2', 1, 2, undefined],

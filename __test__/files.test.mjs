@@ -230,9 +230,7 @@ describe.skipIf(isWindows)('links', () => {
     const target = join(tempDir(), 'shared.json');
     const stores = [freshStore(), freshStore()];
     for (const { file } of stores) symlinkSync(target, file);
-    await Promise.all(
-      Array.from({ length: 40 }, (_, i) => stores[i % 2].store.addProcess(sample(`p${i}`))),
-    );
+    await Promise.all(Array.from({ length: 40 }, (_, i) => stores[i % 2].store.addProcess(sample(`p${i}`))));
     expect(idsOf(readEntries(target))).toHaveLength(40);
     for (const { store } of stores) expect(await store.getAllProcesses()).toHaveLength(40);
   });

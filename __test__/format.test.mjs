@@ -130,7 +130,11 @@ describe('strings', () => {
     const { store, file } = freshStore();
     const one = '\ud83d';
     const other = '\ud83e';
-    const fields = (text) => ({ type: text, parentProcessId: text, metadata: { type: 'm', workspaceId: text } });
+    const fields = (text) => ({
+      type: text,
+      parentProcessId: text,
+      metadata: { type: 'm', workspaceId: text },
+    });
     await store.addProcess(sample(one, { ...fields(one), status: one }));
     await store.addProcess(sample(other, { ...fields(other), status: other }));
     expect(readFileSync(file, 'utf8')).toContain('"workspaceId": "\\ud83d"');

@@ -6,32 +6,17 @@
 import * as fs from 'node:fs/promises';
 import * as os from 'node:os';
 import * as path from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { PlainStore, ensureDataDir, getDefaultDataDir } from './fixtures/plain-store.mjs';
+import { sample, tempDir } from './support.mjs';
 
 let dataDir;
 let store;
 
-beforeEach(async () => {
-  dataDir = await fs.mkdtemp(path.join(os.tmpdir(), 'file-process-store-'));
+beforeEach(() => {
+  dataDir = tempDir();
   store = new PlainStore({ dataDir });
 });
-
-afterEach(async () => {
-  await fs.rm(dataDir, { recursive: true, force: true });
-});
-
-function makeProcess(id, fields = {}) {
-  return {
-    id,
-    type: 'clarification',
-    promptPreview: 'short',
-    fullPrompt: 'long',
-    status: 'completed',
-    startTime: new Date('2026-01-15T10:00:00.000Z'),
-    ...fields,
-  };
-}
 
 async function ids(filter) {
   return (await store.getAllProcesses(filter)).map((process) => process.id);
@@ -39,58 +24,58 @@ async function ids(filter) {
 
 describe('the plain store', () => {
   it('keeps processes between store objects, with dates as dates', async () => {
-    const process = makeProcess('a', { endTime: new Date('2026-01-15T11:00:00.000Z') });
+    const process = sample('a', { endTime: new Date('2026-01-15T11:00:00.000Z') });
     await store.addProcess(process);
     expect(await new PlainStore({ dataDir }).getProcess('a')).toEqual(process);
   });
 
   it('keeps all of many concurrent adds of one object', async () => {
     const names = Array.from({ length: 30 }, (_, n) => `p${n}`);
-    await Promise.all(names.map((name) => store.addProcess(makeProcess(name))));
+    await Promise.all(names.map((name) => store.addProcess(sample(name))));
     expect(await ids()).toEqual(names);
   });
 
   it('takes a damaged file for an empty one, and the next add overwrites it', async () => {
-    await store.addProcess(makeProcess('a'));
+    await store.addProcess(sample('a'));
     await fs.truncate(path.join(dataDir, 'processes.json'), 20);
     expect(await ids()).toEqual([]);
-    await store.addProcess(makeProcess('b'));
+    await store.addProcess(sample('b'));
     expect(await ids()).toEqual(['b']);
   });
 
   it('makes a twin when it adds a known id', async () => {
-    await store.addProcess(makeProcess('a', { result: 'first' }));
-    await store.addProcess(makeProcess('a', { result: 'second' }));
+    await store.addProcess(sample('a', { result: 'first' }));
+    await store.addProcess(sample('a', { result: 'second' }));
     expect(await ids()).toEqual(['a', 'a']);
     expect((await store.getProcess('a')).result).toBe('first');
   });
 
   it('makes a twin when an update changes the id', async () => {
-    await store.addProcess(makeProcess('a'));
-    await store.addProcess(makeProcess('b'));
+    await store.addProcess(sample('a'));
+    await store.addProcess(sample('b'));
     await store.updateProcess('b', { id: 'a' });
     expect(await ids()).toEqual(['a', 'a']);
   });
 
   it('drops fields that it does not know from the record that it writes', async () => {
-    await store.addProcess({ ...makeProcess('a'), pinned: true });
+    await store.addProcess({ ...sample('a'), pinned: true });
     expect(await fs.readFile(path.join(dataDir, 'processes.json'), 'utf8')).not.toContain('pinned');
   });
 
   it('clears without looking at times, limit and offset', async () => {
-    for (const id of ['a', 'b', 'c']) await store.addProcess(makeProcess(id));
+    for (const id of ['a', 'b', 'c']) await store.addProcess(sample(id));
     expect(await store.clearProcesses({ since: new Date(), limit: 1, offset: 1 })).toBe(3);
   });
 
   it('clears everything for a lost workspace', async () => {
-    await store.addProcess(makeProcess('a', { metadata: { type: 'x', workspaceId: 'web' } }));
+    await store.addProcess(sample('a', { metadata: { type: 'x', workspaceId: 'web' } }));
     expect(await store.clearProcesses({ workspaceId: '' })).toBe(1);
-    await store.addProcess(makeProcess('a'));
+    await store.addProcess(sample('a'));
     expect(await store.clearProcesses(null)).toBe(1);
   });
 
   it('ignores an offset without a limit', async () => {
-    for (const id of ['a', 'b', 'c']) await store.addProcess(makeProcess(id));
+    for (const id of ['a', 'b', 'c']) await store.addProcess(sample(id));
     expect(await ids({ offset: 1 })).toEqual(['a', 'b', 'c']);
     expect(await ids({ offset: 1, limit: 1 })).toEqual(['b']);
   });
@@ -103,15 +88,15 @@ describe('the plain store', () => {
   it('sorts the file by start time when it prunes, and never prunes what is not terminal', async () => {
     store = new PlainStore({ dataDir, maxProcesses: 3 });
     const at = (hour) => new Date(`2026-01-15T${hour}:00:00.000Z`);
-    await store.addProcess(makeProcess('late', { startTime: at('12') }));
-    await store.addProcess(makeProcess('oldest', { startTime: at('08'), status: 'running' }));
-    await store.addProcess(makeProcess('old', { startTime: at('09') }));
-    await store.addProcess(makeProcess('middle', { startTime: at('10') }));
+    await store.addProcess(sample('late', { status: 'completed', startTime: at('12') }));
+    await store.addProcess(sample('oldest', { status: 'running', startTime: at('08') }));
+    await store.addProcess(sample('old', { status: 'completed', startTime: at('09') }));
+    await store.addProcess(sample('middle', { status: 'completed', startTime: at('10') }));
     expect(await ids()).toEqual(['oldest', 'middle', 'late']);
   });
 
   it('reads its argument only when the queue gets to it', async () => {
-    const process = makeProcess('a');
+    const process = sample('a');
     const added = store.addProcess(process);
     process.result = 'changed after the call';
     await added;
@@ -123,14 +108,14 @@ describe('the plain store', () => {
     const file = path.join(dataDir, 'processes.json');
     await fs.writeFile(target, '[]');
     await fs.symlink(target, file);
-    await store.addProcess(makeProcess('a'));
+    await store.addProcess(sample('a'));
     expect((await fs.lstat(file)).isSymbolicLink()).toBe(false);
     expect(await fs.readFile(target, 'utf8')).toBe('[]');
     expect(await fs.readdir(dataDir)).not.toContain('processes.json.tmp');
 
     // A directory in the temporary file's place shows that this very name is used.
     await fs.mkdir(`${file}.tmp`);
-    await expect(store.addProcess(makeProcess('b'))).rejects.toMatchObject({ code: 'EISDIR' });
+    await expect(store.addProcess(sample('b'))).rejects.toMatchObject({ code: 'EISDIR' });
   });
 
   it('replaces a workspace that is registered again', async () => {
@@ -146,7 +131,7 @@ describe('the plain store', () => {
   it('tells its listener after each write', async () => {
     const events = [];
     store.onProcessChange = (event) => events.push([event.type, event.process?.status]);
-    await store.addProcess(makeProcess('a', { status: 'running' }));
+    await store.addProcess(sample('a', { status: 'running' }));
     await store.updateProcess('a', { status: 'failed' });
     await store.updateProcess('unknown', { status: 'failed' });
     await store.removeProcess('a');

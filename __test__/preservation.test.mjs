@@ -187,7 +187,10 @@ describe('what a hand-made file means', () => {
         '{"id":"a","id":"b","status":"running","status":"failed","startTime":"2024-01-01","startTime":"2024-01-02"}}]',
     );
     expect(await store.getProcess('a')).toBeUndefined();
-    expect(await store.getProcess('b')).toMatchObject({ status: 'failed', startTime: new Date('2024-01-02') });
+    expect(await store.getProcess('b')).toMatchObject({
+      status: 'failed',
+      startTime: new Date('2024-01-02'),
+    });
     expect(idsOf(await store.getAllProcesses({ workspaceId: 'new', status: 'failed' }))).toEqual(['b']);
     expect(await store.getAllProcesses({ workspaceId: 'old' })).toEqual([]);
   });

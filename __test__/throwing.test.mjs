@@ -36,7 +36,7 @@ const hostileText = { toString: boom, valueOf: boom, [Symbol.toPrimitive]: boom,
 const HOSTILE = {
   'a symbol': () => Symbol('s'),
   'a number': () => 5,
-  'NaN': () => NaN,
+  NaN: () => NaN,
   'a BigInt': () => 1n,
   'a boolean': () => true,
   'an object with throwing getters': throwingGetters,
@@ -46,8 +46,8 @@ const HOSTILE = {
 
 /** What may be right in one place and wrong in another. */
 const ODD = {
-  'undefined': () => undefined,
-  'null': () => null,
+  undefined: () => undefined,
+  null: () => null,
   'a string': () => 'text',
   'the empty string': () => '',
   'a function': () => boom,
@@ -62,7 +62,11 @@ const ODD = {
   'a map': () => new Map([['id', 'a']]),
   'a regular expression': () => /x/,
   'a promise': () => Promise.resolve({}),
-  'a thenable that throws': () => ({ get then() { return boom(); } }),
+  'a thenable that throws': () => ({
+    get then() {
+      return boom();
+    },
+  }),
   'a boxed string': () => Object('text'),
   'a typed array': () => new Uint8Array(3),
   'a buffer': () => Buffer.from('text'),
@@ -135,7 +139,9 @@ describe('values within objects', () => {
         () => {},
       );
       await callSafely((s) => s.updateProcess('keep', { [key]: make() }), store).catch(() => {});
-      await callSafely((s) => s.addProcess({ ...sample('a'), extra: { [key]: make() } }), store).catch(() => {});
+      await callSafely((s) => s.addProcess({ ...sample('a'), extra: { [key]: make() } }), store).catch(
+        () => {},
+      );
       // Whatever was accepted can be read.
       expect(idsOf(await store.getAllProcesses())).toContain('keep');
     }
@@ -176,7 +182,13 @@ describe('values within objects', () => {
 describe('calls without arguments or with too many', () => {
   test('every method that needs an argument rejects without one', async () => {
     const { store } = await storeWithOne();
-    for (const method of ['addProcess', 'updateProcess', 'getProcess', 'removeProcess', 'registerWorkspace']) {
+    for (const method of [
+      'addProcess',
+      'updateProcess',
+      'getProcess',
+      'removeProcess',
+      'registerWorkspace',
+    ]) {
       await rejection(callSafely((s) => s[method](), store));
     }
     await rejection(callSafely((s) => s.updateProcess('keep'), store));

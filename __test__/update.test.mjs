@@ -97,9 +97,17 @@ describe('what an update refuses', () => {
     ['a status of null', { status: null }, /^updates\.status must be .*null/],
     ['an empty status', { status: '' }, /^updates\.status /],
     ['a status that is no string', { status: 5 }, /^updates\.status must be a .*string, got number/],
-    ['a start time of undefined', { startTime: undefined }, /^updates\.startTime must be a Date, got undefined/],
+    [
+      'a start time of undefined',
+      { startTime: undefined },
+      /^updates\.startTime must be a Date, got undefined/,
+    ],
     ['a start time of null', { startTime: null }, /^updates\.startTime must be a Date, got null/],
-    ['a start time that is a string', { startTime: '2024' }, /^updates\.startTime must be a Date, got string/],
+    [
+      'a start time that is a string',
+      { startTime: '2024' },
+      /^updates\.startTime must be a Date, got string/,
+    ],
     ['an invalid start time', { startTime: new Date(NaN) }, /^updates\.startTime /],
     ['another id', { id: 'b' }, /^updates\.id /],
   ];

@@ -79,11 +79,31 @@ describe('what registering refuses', () => {
     ['nothing', undefined, 'ERR_INVALID_ARG_TYPE', /^info must be an object, got undefined/],
     ['null', null, 'ERR_INVALID_ARG_TYPE', /^info must be an object, got null/],
     ['a string', 'w', 'ERR_INVALID_ARG_TYPE', /^info must be an object, got string/],
-    ['an id that is missing', { name: 'W' }, 'ERR_INVALID_ARG_TYPE', /^info\.id must be a .*string, got undefined/],
-    ['an id that is a number', workspace(5), 'ERR_INVALID_ARG_TYPE', /^info\.id must be a .*string, got number/],
+    [
+      'an id that is missing',
+      { name: 'W' },
+      'ERR_INVALID_ARG_TYPE',
+      /^info\.id must be a .*string, got undefined/,
+    ],
+    [
+      'an id that is a number',
+      workspace(5),
+      'ERR_INVALID_ARG_TYPE',
+      /^info\.id must be a .*string, got number/,
+    ],
     ['an empty id', workspace(''), 'ERR_INVALID_ARG_VALUE', /^info\.id /],
-    ['a name that is a number', workspace('w', { name: 5 }), 'ERR_INVALID_ARG_TYPE', /^info\.name .*got number/],
-    ['a root path that is none', workspace('w', { rootPath: 5 }), 'ERR_INVALID_ARG_TYPE', /^info\.rootPath .*got number/],
+    [
+      'a name that is a number',
+      workspace('w', { name: 5 }),
+      'ERR_INVALID_ARG_TYPE',
+      /^info\.name .*got number/,
+    ],
+    [
+      'a root path that is none',
+      workspace('w', { rootPath: 5 }),
+      'ERR_INVALID_ARG_TYPE',
+      /^info\.rootPath .*got number/,
+    ],
     ['a BigInt', workspace('w', { extra: { big: 1n } }), 'ERR_INVALID_ARG_VALUE', /^info/],
   ])('%s', async (_, info, code, message) => {
     const { store, dir } = freshStore();

@@ -153,7 +153,7 @@ function stringify(argument, fields) {
 }
 
 /**
- * JSON text of a process to add.
+ * The id of a process to add, and its JSON text.
  * @param {unknown} process
  */
 function readProcess(process) {
@@ -165,7 +165,7 @@ function readProcess(process) {
     if (value !== undefined || REQUIRED.includes(key)) fields[key] = field('process', key, value);
   }
   for (const key of Object.keys(given)) if (!FIELDS.has(key)) fields[key] = given[key];
-  return stringify('process', fields);
+  return { id: /** @type {string} */ (fields.id), text: stringify('process', fields) };
 }
 
 /**
@@ -183,33 +183,111 @@ function readUpdates(id, updates) {
     const judged = FIELDS.has(key) && (value !== undefined || REQUIRED.includes(key));
     fields[key] = judged ? field('updates', key, value) : value;
   }
-  if (names.includes('id') && fields.id !== id) {
-    throw invalidValue(`updates.id must not change the id of a process`);
-  }
+  mustKeepId(id, names, fields);
   return { text: stringify('updates', fields), names };
 }
 
 /**
- * JSON text of a workspace.
+ * What the known fields of registered items hold; `?` marks those that may be absent or null.
+ * @type {Record<'workspaces' | 'wikis', Record<string, 'string' | 'string?' | 'boolean'>>}
+ */
+const ITEM_FIELDS = {
+  workspaces: {
+    id: 'string',
+    name: 'string',
+    rootPath: 'string',
+    color: 'string?',
+    remoteUrl: 'string?',
+    description: 'string?',
+  },
+  wikis: {
+    id: 'string',
+    name: 'string',
+    wikiDir: 'string',
+    repoPath: 'string?',
+    color: 'string?',
+    aiEnabled: 'boolean',
+    registeredAt: 'string',
+  },
+};
+
+/**
+ * JSON text of a workspace or wiki.
+ * @param {'workspaces' | 'wikis'} registry
  * @param {unknown} info
  */
-function readWorkspace(info) {
+function readItem(registry, info) {
   const given = object('info', info);
   const fields = Object.create(null);
   for (const key of Object.keys(given)) fields[key] = given[key];
-  for (const key of ['id', 'name', 'rootPath']) {
-    fields[key] = text(`info.${key}`, key in fields ? fields[key] : given[key]);
+  for (const key of Object.keys(ITEM_FIELDS[registry])) {
+    if (!(key in fields) && given[key] !== undefined) fields[key] = given[key];
+    itemField(registry, 'info', key, fields[key]);
   }
   if (fields.id === '') throw invalidValue('info.id must not be empty');
-  for (const key of ['color', 'remoteUrl', 'description']) {
-    if (fields[key] !== undefined && fields[key] !== null) text(`info.${key}`, fields[key]);
-  }
   return stringify('info', fields);
+}
+
+/**
+ * @param {'workspaces' | 'wikis'} registry
+ * @param {string} argument
+ * @param {string} key
+ * @param {unknown} value
+ */
+function itemField(registry, argument, key, value) {
+  const shape = ITEM_FIELDS[registry][key];
+  if (shape === undefined || (shape === 'string?' && (value === undefined || value === null))) return;
+  if (shape !== 'boolean') text(`${argument}.${key}`, value);
+  else if (typeof value !== 'boolean') throw invalidType(`${argument}.${key}`, 'a boolean', value);
+}
+
+/**
+ * @param {'workspaces' | 'wikis'} registry
+ * @param {string} id
+ * @param {unknown} updates
+ */
+function readItemUpdates(registry, id, updates) {
+  const given = object('updates', updates);
+  const names = Object.keys(given);
+  const fields = Object.create(null);
+  for (const key of names) itemField(registry, 'updates', key, (fields[key] = given[key]));
+  mustKeepId(id, names, fields);
+  return { text: stringify('updates', fields), names };
+}
+
+/**
+ * @param {string} id
+ * @param {string[]} names
+ * @param {Fields} fields
+ */
+function mustKeepId(id, names, fields) {
+  if (names.includes('id') && fields.id !== id) {
+    throw invalidValue(`updates.id must not differ from '${id}', the id of what is updated`);
+  }
 }
 
 /** @param {unknown} id */
 function readId(id) {
   return text('id', id);
+}
+
+/**
+ * A workspace to look in; what is lost on the way is no constraint, as in filters.
+ * @param {unknown} workspaceId
+ */
+function readWorkspaceId(workspaceId) {
+  if (workspaceId === undefined || workspaceId === null || workspaceId === '') return undefined;
+  return text('workspaceId', workspaceId);
+}
+
+/**
+ * @param {string} name
+ * @param {unknown} value
+ * @returns {any}
+ */
+function readFunction(name, value) {
+  if (typeof value !== 'function') throw invalidType(name, 'a function', value);
+  return value;
 }
 
 /**
@@ -298,23 +376,38 @@ function readPath(name, value) {
 /**
  * @param {unknown} options
  * @param {() => string} defaultDataDir
- * @returns {import('../native').StoreOptions}
  */
 function readOptions(options, defaultDataDir) {
   const given = options === undefined ? {} : object('options', options);
-  const { dataDir, maxProcesses = 500, durable = true, lockTimeoutMs = 10_000 } = given;
-  if (typeof durable !== 'boolean') throw invalidType('options.durable', 'a boolean', durable);
-  if (typeof lockTimeoutMs !== 'number')
-    throw invalidType('options.lockTimeoutMs', 'a number', lockTimeoutMs);
+  const { dataDir, maxProcesses = 500, durable = true, lockTimeoutMs = 10_000, watch = false, onPrune } = given;
+  for (const [name, value] of Object.entries({ durable, watch })) {
+    if (typeof value !== 'boolean') throw invalidType(`options.${name}`, 'a boolean', value);
+  }
+  if (typeof lockTimeoutMs !== 'number') throw invalidType('options.lockTimeoutMs', 'a number', lockTimeoutMs);
   if (!(lockTimeoutMs >= 0)) {
     throw invalidValue(`options.lockTimeoutMs must be at least 0 ms, got ${lockTimeoutMs}`);
   }
   return {
-    dataDir: dataDir === undefined ? path.resolve(defaultDataDir()) : readPath('options.dataDir', dataDir),
-    maxProcesses: wholeNumber('options.maxProcesses', maxProcesses),
-    durable,
-    lockTimeoutMs,
+    native: {
+      dataDir: dataDir === undefined ? path.resolve(defaultDataDir()) : readPath('options.dataDir', dataDir),
+      maxProcesses: wholeNumber('options.maxProcesses', maxProcesses),
+      durable: durable === true,
+      lockTimeoutMs,
+    },
+    watch: watch === true,
+    onPrune: onPrune === undefined ? undefined : readFunction('options.onPrune', onPrune),
   };
 }
 
-module.exports = { readProcess, readUpdates, readWorkspace, readId, readFilter, readPath, readOptions };
+module.exports = {
+  readProcess,
+  readUpdates,
+  readItem,
+  readItemUpdates,
+  readId,
+  readWorkspaceId,
+  readFunction,
+  readFilter,
+  readPath,
+  readOptions,
+};

@@ -6,8 +6,6 @@
 const native = require('../native');
 const { fromFailure } = require('./errors');
 
-/** @typedef {import('../native').Selection | import('../native').Receipt | string | undefined} Value */
-
 /** @type {Map<number, { resolve: (value: any) => void, reject: (error: Error) => void }>} */
 const waiting = new Map();
 let lastTicket = 0;
@@ -21,9 +19,8 @@ const channel = new native.Channel((ticket, failure, value) => {
 
 /**
  * Starts a call and resolves to its answer, or rejects with the error that the native side reports.
- * @template {Value} T
  * @param {(channel: import('../native').Channel, ticket: number) => void} start
- * @returns {Promise<T>}
+ * @returns {Promise<any>}
  */
 function call(start) {
   return new Promise((resolve, reject) => {

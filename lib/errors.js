@@ -69,4 +69,9 @@ function defined(properties) {
   return Object.fromEntries(Object.entries(properties).filter(([, value]) => value !== undefined));
 }
 
-module.exports = { invalidType, invalidValue, fromFailure };
+/** The store was closed before the call. */
+function closed() {
+  return Object.assign(new Error('the store was closed'), { code: 'ERR_STORE_CLOSED' });
+}
+
+module.exports = { closed, invalidType, invalidValue, fromFailure };

@@ -2,11 +2,14 @@
 'use strict';
 
 const { fromFailure } = require('./errors');
+const { logCommit } = require('./log');
+const { makeProcess } = require('./records');
 
 /**
  * @typedef {import('../native').Op} Op
  * @typedef {import('../native').Receipt} Receipt
- * @typedef {{ count: number, process: (make: Function) => any }} Done
+ * @typedef {{ count: number, process: () => any, item: () => any }} Done how many records were changed, and
+ *   what the mutation has made (or removed), decoded when it is asked for
  */
 
 /**
@@ -16,11 +19,20 @@ const { fromFailure } = require('./errors');
 class Mutations {
   /** @type {{ op: Op, resolve: (done: Done) => void, reject: (error: unknown) => void }[]} */
   #collected = [];
+  #file;
   #write;
+  #pruneListener;
 
-  /** @param {(ops: Op[]) => Promise<Receipt>} write resolves when the mutations are durable */
-  constructor(write) {
+  /**
+   * @param {string} file its name, for the log
+   * @param {(ops: Op[]) => Promise<Receipt>} write resolves when the mutations are durable
+   * @param {() => ((entries: any[]) => void) | undefined} [pruneListener] who is told of pruned entries, before
+   *   the mutations that caused it are resolved
+   */
+  constructor(file, write, pruneListener) {
+    this.#file = file;
     this.#write = write;
+    this.#pruneListener = pruneListener;
   }
 
   /**
@@ -39,16 +51,41 @@ class Mutations {
     this.#collected = [];
     try {
       const receipt = await this.#write(calls.map((call) => call.op));
+      logCommit(this.#file, receipt);
+      const failures = calls.map((_, index) => receipt.failure(index));
+      const thrown = this.#tellPruned(receipt);
+      // What retention removes, the last addition has pushed out.
+      const culprit = thrown && calls.findLastIndex(({ op }, index) => op.op === 'Put' && !failures[index]);
       calls.forEach(({ resolve, reject }, index) => {
-        const failure = receipt.failure(index);
+        const failure = failures[index];
         if (failure) reject(fromFailure(failure));
+        else if (thrown && index === culprit) reject(thrown.error);
         else {
-          const process = (/** @type {Function} */ make) => receipt.process(index, /** @type {any} */ (make));
-          resolve({ count: receipt.count(index), process });
+          resolve({
+            count: receipt.count(index),
+            process: () => receipt.process(index, makeProcess),
+            item: () => JSON.parse(/** @type {string} */ (receipt.item(index))),
+          });
         }
       });
     } catch (error) {
       for (const { reject } of calls) reject(error);
+    }
+  }
+
+  /**
+   * Returns what the listener threw, if it threw.
+   * @param {Receipt} receipt
+   */
+  #tellPruned(receipt) {
+    const listener = this.#pruneListener?.();
+    const json = listener && receipt.pruned();
+    if (!json) return undefined;
+    try {
+      listener(JSON.parse(json));
+      return undefined;
+    } catch (error) {
+      return { error };
     }
   }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use file_process_store_core::Error;
-use napi::bindgen_prelude::{Either3, FnArgs, Function};
+use napi::bindgen_prelude::{FnArgs, Function, ToNapiValue};
 use napi::threadsafe_function::{ThreadsafeCallContext, ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Result, Status, sys};
 use napi_derive::napi;
@@ -16,6 +16,8 @@ use napi_derive::napi;
 use crate::RUNTIME;
 use crate::failure::Failure;
 use crate::receipt::Receipt;
+use crate::report::{RecoveryReport, StorageStats};
+use crate::seen::SeenProcess;
 use crate::selection::Selection;
 
 /// What a call resolves to.
@@ -23,12 +25,31 @@ pub enum Value {
     Nothing,
     Processes(Selection),
     Receipt(Receipt),
+    Seen(SeenProcess),
     Text(String),
+    Stats(StorageStats),
+    Recovery(RecoveryReport),
+}
+
+impl ToNapiValue for Value {
+    unsafe fn to_napi_value(env: sys::napi_env, value: Self) -> Result<sys::napi_value> {
+        // SAFETY: the caller vouches for `env`.
+        unsafe {
+            match value {
+                Value::Nothing => ToNapiValue::to_napi_value(env, ()),
+                Value::Processes(selection) => ToNapiValue::to_napi_value(env, selection),
+                Value::Receipt(receipt) => ToNapiValue::to_napi_value(env, receipt),
+                Value::Seen(seen) => ToNapiValue::to_napi_value(env, seen),
+                Value::Text(text) => ToNapiValue::to_napi_value(env, text),
+                Value::Stats(stats) => ToNapiValue::to_napi_value(env, stats),
+                Value::Recovery(report) => ToNapiValue::to_napi_value(env, report),
+            }
+        }
+    }
 }
 
 pub type Outcome = std::result::Result<Value, Error>;
-type JsValue = Either3<Selection, Receipt, String>;
-type JsArguments = FnArgs<(u32, Option<Failure>, Option<JsValue>)>;
+type JsArguments = FnArgs<(u32, Option<Failure>, Value)>;
 type JsFunction = ThreadsafeFunction<(u32, Outcome), (), JsArguments, Status, false, true>;
 
 /// Where outcomes go: a function that is called with a ticket, and a failure or a value.
@@ -43,9 +64,7 @@ pub struct Channel {
 impl Channel {
     #[napi(constructor)]
     pub fn new(
-        #[napi(
-            ts_arg_type = "(ticket: number, failure?: Failure, value?: Selection | Receipt | string) => void"
-        )]
+        #[napi(ts_arg_type = "(ticket: number, failure: Failure | null, value: any) => void")]
         answer: Function<JsArguments, ()>,
     ) -> Result<Self> {
         let pending = Arc::new(AtomicUsize::new(0));
@@ -102,11 +121,8 @@ unsafe impl Sync for Raw {}
 
 fn js_arguments((ticket, outcome): (u32, Outcome)) -> JsArguments {
     let (failure, value) = match outcome {
-        Ok(Value::Nothing) => (None, None),
-        Ok(Value::Processes(selection)) => (None, Some(Either3::A(selection))),
-        Ok(Value::Receipt(receipt)) => (None, Some(Either3::B(receipt))),
-        Ok(Value::Text(text)) => (None, Some(Either3::C(text))),
-        Err(error) => (Some(Failure::from(&error)), None),
+        Ok(value) => (None, value),
+        Err(error) => (Some(Failure::from(&error)), Value::Nothing),
     };
     (ticket, failure, value).into()
 }

@@ -9,8 +9,11 @@ mod channel;
 mod failure;
 mod query;
 mod receipt;
+mod report;
+mod seen;
 mod selection;
 mod store;
+mod watch;
 
 use std::path::Path;
 use std::sync::LazyLock;

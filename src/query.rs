@@ -4,7 +4,7 @@ use file_process_store_core::{Content, Filter, Process, text};
 use napi::bindgen_prelude::Utf16String;
 use napi_derive::napi;
 
-/// An id or the conditions of a filter. Absent fields are no constraint.
+/// An id (and perhaps its workspace), or the conditions of a filter. Absent fields are no constraint.
 #[napi(object, object_to_js = false)]
 pub struct Query {
     #[napi(ts_type = "string")]
@@ -48,13 +48,16 @@ impl Query {
 
 /// A query that can go to another thread.
 pub enum Wanted {
-    One(Vec<u8>),
+    One { id: Vec<u8>, workspace: Option<Vec<u8>> },
     All(Filter),
 }
 
 impl From<&Query> for Wanted {
     fn from(query: &Query) -> Self {
-        query.id.as_ref().map_or_else(|| Wanted::All(query.filter()), |id| Wanted::One(wtf8(id)))
+        match &query.id {
+            Some(id) => Wanted::One { id: wtf8(id), workspace: query.workspace_id.as_ref().map(wtf8) },
+            None => Wanted::All(query.filter()),
+        }
     }
 }
 
@@ -62,7 +65,7 @@ impl Wanted {
     /// The places of the wanted records in `content`.
     pub fn places(&self, content: &Content<Process>) -> Vec<usize> {
         match self {
-            Wanted::One(id) => content.place(id).into_iter().collect(),
+            Wanted::One { id, workspace } => content.find(id, workspace.as_deref()).into_iter().collect(),
             Wanted::All(filter) => filter.select(content.records()).collect(),
         }
     }

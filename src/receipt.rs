@@ -1,20 +1,39 @@
 //! What a batch of mutations did, for the JS thread to ask.
 
-use std::sync::Arc;
-
 use file_process_store_core as core;
-use file_process_store_core::{Done, Error, Process, Record};
+use file_process_store_core::{Content, Done, Error, Item, Process, Record};
 use napi::Env;
 use napi::bindgen_prelude::Unknown;
 use napi_derive::napi;
 
 use crate::failure::Failure;
+use crate::seen::SeenProcess;
 use crate::selection::{Exclude, Maker, make_process};
 
 /// The outcome of each mutation of a batch.
 #[napi]
 pub struct Receipt {
-    results: Vec<Result<Done<Process>, Error>>,
+    receipt: Either,
+}
+
+enum Either {
+    Processes(core::Receipt<Process>),
+    Items(core::Receipt<Item>),
+}
+
+/// What the commit of a batch took.
+#[napi(object, object_from_js = false)]
+pub struct CommitStats {
+    /// Mutations in the commit.
+    pub operations: u32,
+    /// Bytes written; 0 where nothing had changed.
+    pub bytes: f64,
+    /// Milliseconds of waiting for the lock.
+    pub lock_wait: f64,
+    /// Milliseconds from the lock to the end, syncs included.
+    pub took: f64,
+    /// How often the commit started over.
+    pub restarts: u32,
 }
 
 #[napi]
@@ -22,16 +41,23 @@ impl Receipt {
     /// How many records the mutation at `index` added, changed or removed.
     #[napi]
     pub fn count(&self, index: u32) -> u32 {
-        self.result(index).and_then(|result| result.as_ref().ok()).map_or(0, |done| done.count as u32)
+        let count = match &self.receipt {
+            Either::Processes(receipt) => done(receipt, index).map(|done| done.count),
+            Either::Items(receipt) => done(receipt, index).map(|done| done.count),
+        };
+        count.unwrap_or_default() as u32
     }
 
     /// Why the mutation at `index` was refused, if it was.
     #[napi]
     pub fn failure(&self, index: u32) -> Option<Failure> {
-        self.result(index)?.as_ref().err().map(Failure::from)
+        match &self.receipt {
+            Either::Processes(receipt) => error(receipt, index),
+            Either::Items(receipt) => error(receipt, index),
+        }
     }
 
-    /// The record that the mutation at `index` merged or removed.
+    /// The process that the mutation at `index` put, merged or removed.
     #[napi(ts_return_type = "object | undefined")]
     pub fn process<'env>(
         &self,
@@ -39,25 +65,84 @@ impl Receipt {
         index: u32,
         #[napi(ts_arg_type = "(...fields: any[]) => object")] make: Maker,
     ) -> napi::Result<Unknown<'env>> {
-        let record = self.result(index).and_then(|result| result.as_ref().ok()?.record.as_ref());
-        make_process(env, &make, record.map(|record| &**record), Exclude::default())
+        let record = match &self.receipt {
+            Either::Processes(receipt) => done(receipt, index).and_then(|done| done.record.as_deref()),
+            Either::Items(_) => None,
+        };
+        make_process(env, &make, record, Exclude::default())
     }
 
-    fn result(&self, index: u32) -> Option<&Result<Done<Process>, Error>> {
-        self.results.get(index as usize)
+    /// The process that stands in the way of the conditional merge at `index`; `null` if there is none.
+    #[napi]
+    pub fn seen(&self, index: u32) -> Option<SeenProcess> {
+        match &self.receipt {
+            Either::Processes(receipt) => done(receipt, index)?.record.clone().map(SeenProcess::from),
+            Either::Items(_) => None,
+        }
     }
+
+    /// JSON text of the workspace or wiki that the mutation at `index` put, merged or removed.
+    #[napi]
+    pub fn item(&self, index: u32) -> Option<String> {
+        match &self.receipt {
+            Either::Items(receipt) => {
+                let record = done(receipt, index)?.record.as_ref()?;
+                Some(String::from_utf8_lossy(record.text()).into_owned())
+            }
+            Either::Processes(_) => None,
+        }
+    }
+
+    /// JSON text of an array with the entries that retention removed, if it removed any.
+    #[napi]
+    pub fn pruned(&self) -> Option<String> {
+        match &self.receipt {
+            Either::Processes(receipt) if !receipt.pruned.is_empty() => {
+                Some(text(&Content::of(receipt.pruned.clone())))
+            }
+            _ => None,
+        }
+    }
+
+    /// What the commit took.
+    #[napi]
+    pub fn commit(&self) -> CommitStats {
+        let stats = match &self.receipt {
+            Either::Processes(receipt) => receipt.commit,
+            Either::Items(receipt) => receipt.commit,
+        };
+        CommitStats {
+            operations: stats.operations as u32,
+            bytes: stats.bytes as f64,
+            lock_wait: stats.lock_wait.as_secs_f64() * 1000.0,
+            took: stats.took.as_secs_f64() * 1000.0,
+            restarts: stats.restarts as u32,
+        }
+    }
+}
+
+/// JSON text of all records.
+pub fn text<R: Record>(content: &Content<R>) -> String {
+    // Every part was read as UTF-8.
+    String::from_utf8_lossy(&content.parts().concat()).into_owned()
+}
+
+fn done<R>(receipt: &core::Receipt<R>, index: u32) -> Option<&Done<R>> {
+    receipt.results.get(index as usize)?.as_ref().ok()
+}
+
+fn error<R>(receipt: &core::Receipt<R>, index: u32) -> Option<Failure> {
+    receipt.results.get(index as usize)?.as_ref().err().map(|error: &Error| Failure::from(error))
 }
 
 impl From<core::Receipt<Process>> for Receipt {
     fn from(receipt: core::Receipt<Process>) -> Self {
-        Receipt { results: receipt.results }
+        Receipt { receipt: Either::Processes(receipt) }
     }
 }
 
-impl Receipt {
-    /// The receipt of a file whose records the face doesn't ask for.
-    pub fn counts_only<R: Record>(receipt: core::Receipt<R>) -> Self {
-        let bare = |done: Done<R>| Done { count: done.count, record: None::<Arc<Process>> };
-        Receipt { results: receipt.results.into_iter().map(|result| result.map(bare)).collect() }
+impl From<core::Receipt<Item>> for Receipt {
+    fn from(receipt: core::Receipt<Item>) -> Self {
+        Receipt { receipt: Either::Items(receipt) }
     }
 }

@@ -5,20 +5,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use file_process_store_core as core;
-use file_process_store_core::{Batch, Content, DataFile, Mutation, Patch, Process, Record, WriteOptions};
-use napi::bindgen_prelude::{Either, Undefined, Unknown, Utf16String};
-use napi::{Env, Result};
+use file_process_store_core::{
+    Batch, Content, DataFile, Filter, Item, Mutation, Process, Record, WriteOptions,
+};
+use napi::bindgen_prelude::{ClassInstance, Either, Function, Undefined, Unknown, Utf16String};
+use napi::{Env, Error, Result};
 use napi_derive::napi;
 
 use crate::RUNTIME;
 use crate::channel::{Channel, Value};
 use crate::query::{Query, Wanted, wtf8};
-use crate::receipt::Receipt;
+use crate::receipt::text;
+use crate::report::StorageStats;
+use crate::seen::{SeenProcess, Updates};
 use crate::selection::{Exclude, Maker, Selection, make_processes};
+use crate::watch::{Changes, Watching};
 
 /// Records with so many bytes of text in all are decoded on the JS thread: it takes tens of microseconds, as
 /// much as a hop to another thread.
 const SMALL: usize = 64 * 1024;
+/// Lists from the index of so many records are made on the JS thread, for the same reason.
+const FEW: usize = 1000;
 
 /// The options of a store, complete and checked.
 #[napi(object, object_to_js = false)]
@@ -37,13 +44,11 @@ pub struct StoreOptions {
 pub enum Op {
     /// Add, or replace the record with this id.
     Put { text: String },
-    /// Merge the fields of `text` into a record; those in `names` that `text` lacks are removed.
+    /// Merge fields into a record.
     Merge {
         #[napi(ts_type = "string")]
         id: Utf16String,
-        text: String,
-        #[napi(ts_type = "string[]")]
-        names: Vec<Utf16String>,
+        updates: Updates,
     },
     /// Remove a record.
     Remove {
@@ -54,12 +59,33 @@ pub enum Op {
     Clear { filter: Query },
 }
 
+/// What a list is wanted of.
+#[derive(Clone, Copy)]
+enum Listing {
+    Summaries,
+    Ids,
+    Count,
+}
+
+impl Listing {
+    fn named(name: &str) -> Result<Self> {
+        match name {
+            "summaries" => Ok(Listing::Summaries),
+            "ids" => Ok(Listing::Ids),
+            "count" => Ok(Listing::Count),
+            _ => Err(Error::from_reason("no such listing")),
+        }
+    }
+}
+
 /// The files of one data directory.
 #[napi]
 pub struct NativeStore {
-    store: Arc<core::Store>,
+    /// `None` once closed.
+    store: Option<Arc<core::Store>>,
     cap: Option<usize>,
     options: WriteOptions,
+    watching: Watching,
 }
 
 #[napi]
@@ -69,13 +95,14 @@ impl NativeStore {
     pub fn new(options: StoreOptions) -> Self {
         let finite = |number: f64| Some(number).filter(|number| number.is_finite());
         NativeStore {
-            store: core::Store::open(Path::new(&options.data_dir)),
+            store: Some(core::Store::open(Path::new(&options.data_dir))),
             cap: finite(options.max_processes).map(|cap| cap as usize),
             options: WriteOptions {
                 durable: options.durable,
                 lock_timeout: Duration::try_from_secs_f64(options.lock_timeout_ms / 1000.0)
                     .unwrap_or(Duration::MAX),
             },
+            watching: Watching::default(),
         }
     }
 
@@ -88,7 +115,7 @@ impl NativeStore {
         #[napi(ts_arg_type = "(...fields: any[]) => object")] make: Maker,
         exclude: Option<Exclude>,
     ) -> Result<Either<Unknown<'env>, Undefined>> {
-        let Some(content) = self.store.processes.peek() else { return Ok(Either::B(())) };
+        let Some(content) = self.store()?.processes.peek() else { return Ok(Either::B(())) };
         let records = wanted(&content, &Wanted::from(&query));
         let mut undecoded = 0;
         for record in records.iter().filter(|record| !record.is_decoded()) {
@@ -103,7 +130,7 @@ impl NativeStore {
     /// Reads and decodes the wanted processes on another thread; answers with a `Selection`.
     #[napi]
     pub fn read_processes(&self, env: Env, channel: &Channel, ticket: u32, query: Query) -> Result<()> {
-        let file = self.store.processes.clone();
+        let file = self.store()?.processes.clone();
         let query = Wanted::from(&query);
         channel.run(env, ticket, move || {
             let content = file.read()?;
@@ -111,59 +138,221 @@ impl NativeStore {
         })
     }
 
-    /// JSON text of all workspaces, if it can be told without waiting, else `undefined`.
+    /// JSON text of a list from the index, if it can be told without waiting, else `undefined`.
     #[napi]
-    pub fn query_workspaces(&self) -> Option<String> {
-        self.store.workspaces.peek().map(|content| text(&content))
+    pub fn query_index(
+        &self,
+        query: Query,
+        #[napi(ts_arg_type = "'summaries' | 'ids' | 'count'")] listing: String,
+    ) -> Result<Either<String, Undefined>> {
+        let listing = Listing::named(&listing)?;
+        let content = self.store()?.processes.peek().filter(|content| content.records().len() <= FEW);
+        Ok(content.map_or(Either::B(()), |content| Either::A(list(&content, &query.filter(), listing))))
     }
 
-    /// Reads the workspaces on another thread; answers with their JSON text.
+    /// Makes a list from the index on another thread; answers with its JSON text.
     #[napi]
-    pub fn read_workspaces(&self, env: Env, channel: &Channel, ticket: u32) -> Result<()> {
-        let file = self.store.workspaces.clone();
+    pub fn read_index(
+        &self,
+        env: Env,
+        channel: &Channel,
+        ticket: u32,
+        query: Query,
+        #[napi(ts_arg_type = "'summaries' | 'ids' | 'count'")] listing: String,
+    ) -> Result<()> {
+        let listing = Listing::named(&listing)?;
+        let file = self.store()?.processes.clone();
+        let filter = query.filter();
+        channel.run(env, ticket, move || Ok(Value::Text(list(&*file.read()?, &filter, listing))))
+    }
+
+    /// Reads one process for an update; answers with a `SeenProcess`, or nothing.
+    #[napi]
+    pub fn see_process(
+        &self,
+        env: Env,
+        channel: &Channel,
+        ticket: u32,
+        #[napi(ts_arg_type = "string")] id: Utf16String,
+    ) -> Result<()> {
+        let file = self.store()?.processes.clone();
+        let id = wtf8(&id);
+        channel.run(env, ticket, move || {
+            let content = file.read()?;
+            let found = content.place(&id).map(|place| content.records()[place].clone());
+            Ok(found.map_or(Value::Nothing, |record| Value::Seen(record.into())))
+        })
+    }
+
+    /// JSON text of a registry, if it can be told without waiting, else `undefined`.
+    #[napi]
+    pub fn query_items(
+        &self,
+        #[napi(ts_arg_type = "'workspaces' | 'wikis'")] registry: String,
+    ) -> Result<Either<String, Undefined>> {
+        let content = self.items(&registry)?.peek();
+        Ok(content.map_or(Either::B(()), |content| Either::A(text(&content))))
+    }
+
+    /// Reads a registry on another thread; answers with its JSON text.
+    #[napi]
+    pub fn read_items(
+        &self,
+        env: Env,
+        channel: &Channel,
+        ticket: u32,
+        #[napi(ts_arg_type = "'workspaces' | 'wikis'")] registry: String,
+    ) -> Result<()> {
+        let file = self.items(&registry)?.clone();
         channel.run(env, ticket, move || Ok(Value::Text(text(&*file.read()?))))
     }
 
     /// Queues mutations of processes, in order; answers with a `Receipt` when they are durable.
     #[napi]
     pub fn write_processes(&self, env: Env, channel: &Channel, ticket: u32, ops: Vec<Op>) -> Result<()> {
+        let mutations = ops.into_iter().map(|op| mutation(op, self.cap)).collect();
+        self.submit_processes(env, channel, ticket, mutations)
+    }
+
+    /// Queues a chain of updates of one process, each for the state that it was made from; answers likewise.
+    #[napi]
+    pub fn write_seen(
+        &self,
+        env: Env,
+        channel: &Channel,
+        ticket: u32,
+        seen: Vec<ClassInstance<SeenProcess>>,
+        updates: Vec<Updates>,
+    ) -> Result<()> {
+        let chain = seen.iter().map(|seen| seen.record().clone()).zip(updates);
+        let mutations =
+            chain.map(|(seen, updates)| Mutation::MergeSeen { seen, patch: updates.into() }).collect();
+        self.submit_processes(env, channel, ticket, mutations)
+    }
+
+    /// Queues mutations of a registry, in order; answers with a `Receipt` when they are durable.
+    #[napi]
+    pub fn write_items(
+        &self,
+        env: Env,
+        channel: &Channel,
+        ticket: u32,
+        #[napi(ts_arg_type = "'workspaces' | 'wikis'")] registry: String,
+        ops: Vec<Op>,
+    ) -> Result<()> {
+        let file = self.items(&registry)?;
         let answer = channel.expect(env, ticket)?;
-        self.submit(&self.store.processes, ops, self.cap, move |receipt| {
+        let mutations = ops.into_iter().map(|op| mutation(op, None)).collect();
+        let batch = Batch::new(mutations, self.options, move |receipt| {
             answer(receipt.map(|receipt| Value::Receipt(receipt.into())));
         });
+        file.submit(RUNTIME.handle(), batch);
         Ok(())
     }
 
-    /// The same for workspaces.
+    /// Counts records and bytes of all files; answers with `StorageStats`.
     #[napi]
-    pub fn write_workspaces(&self, env: Env, channel: &Channel, ticket: u32, ops: Vec<Op>) -> Result<()> {
-        let answer = channel.expect(env, ticket)?;
-        self.submit(&self.store.workspaces, ops, None, move |receipt| {
-            answer(receipt.map(|receipt| Value::Receipt(Receipt::counts_only(receipt))));
-        });
-        Ok(())
+    pub fn read_stats(&self, env: Env, channel: &Channel, ticket: u32) -> Result<()> {
+        let store = self.store()?.clone();
+        channel.run(env, ticket, move || {
+            let size = store.processes.size()? + store.workspaces.size()? + store.wikis.size()?;
+            Ok(Value::Stats(StorageStats {
+                total_processes: store.processes.read()?.records().len() as u32,
+                total_workspaces: store.workspaces.read()?.records().len() as u32,
+                total_wikis: store.wikis.read()?.records().len() as u32,
+                storage_size: size as f64,
+            }))
+        })
+    }
+
+    /// Mends the file of the processes, if it is damaged; answers with a `RecoveryReport`.
+    #[napi]
+    pub fn recover_processes(&self, env: Env, channel: &Channel, ticket: u32) -> Result<()> {
+        let (file, options) = (self.store()?.processes.clone(), self.options);
+        channel.run(env, ticket, move || Ok(Value::Recovery(file.recover(options)?.into())))
+    }
+
+    /// The same for a registry.
+    #[napi]
+    pub fn recover_items(
+        &self,
+        env: Env,
+        channel: &Channel,
+        ticket: u32,
+        #[napi(ts_arg_type = "'workspaces' | 'wikis'")] registry: String,
+    ) -> Result<()> {
+        let (file, options) = (self.items(&registry)?.clone(), self.options);
+        channel.run(env, ticket, move || Ok(Value::Recovery(file.recover(options)?.into())))
+    }
+
+    /// Begins to report what others change; answers when it has begun.
+    #[napi]
+    pub fn watch(
+        &self,
+        env: Env,
+        channel: &Channel,
+        ticket: u32,
+        #[napi(ts_arg_type = "(types: string[], processes: Selection) => void")] listener: Function<
+            Changes,
+            (),
+        >,
+    ) -> Result<()> {
+        let start = self.watching.prepare(self.store()?.processes.clone(), listener)?;
+        channel.run(env, ticket, move || start().map(|()| Value::Nothing))
+    }
+
+    /// Ends the watch and lets go of the files, which are closed with the last store of the directory.
+    #[napi]
+    pub fn close(&mut self) {
+        self.watching.stop();
+        self.store = None;
+    }
+
+    /// How many processes the last snapshot had; touches nothing.
+    #[napi]
+    pub fn last_count(&self) -> u32 {
+        self.store.as_ref().map_or(0, |store| store.processes.last_count() as u32)
     }
 }
 
 impl NativeStore {
-    fn submit<R: Record>(
+    fn store(&self) -> Result<&Arc<core::Store>> {
+        self.store.as_ref().ok_or_else(|| Error::from_reason("the store was closed"))
+    }
+
+    fn items(&self, registry: &str) -> Result<&Arc<DataFile<Item>>> {
+        match registry {
+            "workspaces" => Ok(&self.store()?.workspaces),
+            "wikis" => Ok(&self.store()?.wikis),
+            _ => Err(Error::from_reason("no such registry")),
+        }
+    }
+
+    fn submit_processes(
         &self,
-        file: &Arc<DataFile<R>>,
-        ops: Vec<Op>,
-        cap: Option<usize>,
-        done: impl FnOnce(std::result::Result<core::Receipt<R>, core::Error>) + Send + 'static,
-    ) {
-        let mutations = ops.into_iter().map(|op| mutation(op, cap)).collect();
-        file.submit(RUNTIME.handle(), Batch::new(mutations, self.options, done));
+        env: Env,
+        channel: &Channel,
+        ticket: u32,
+        mutations: Vec<Mutation<Process>>,
+    ) -> Result<()> {
+        let file = &self.store()?.processes;
+        let answer = channel.expect(env, ticket)?;
+        let watching = self.watching.clone();
+        let batch = Batch::new(mutations, self.options, move |receipt| {
+            if let Ok(receipt) = &receipt {
+                watching.account(receipt);
+            }
+            answer(receipt.map(|receipt| Value::Receipt(receipt.into())));
+        });
+        file.submit(RUNTIME.handle(), batch);
+        Ok(())
     }
 }
 
 fn mutation<R: Record>(op: Op, cap: Option<usize>) -> Mutation<R> {
     match op {
-        Op::Put { text } => Mutation::put(&text, cap),
-        Op::Merge { id, text, names } => {
-            Mutation::Merge { id: wtf8(&id), patch: Patch { text, names: names.iter().map(wtf8).collect() } }
-        }
+        Op::Put { text } => Mutation::PutText { text, cap },
+        Op::Merge { id, updates } => Mutation::Merge { id: wtf8(&id), patch: updates.into() },
         Op::Remove { id } => Mutation::Remove { id: wtf8(&id) },
         Op::Clear { filter } => Mutation::Clear { filter: filter.filter() },
     }
@@ -173,7 +362,15 @@ fn wanted(content: &Content<Process>, query: &Wanted) -> Vec<Arc<Process>> {
     query.places(content).into_iter().map(|place| content.records()[place].clone()).collect()
 }
 
-fn text<R: Record>(content: &Content<R>) -> String {
-    // Every part was read as UTF-8.
-    String::from_utf8_lossy(&content.parts().concat()).into_owned()
+/// JSON text of a list from the index.
+fn list(content: &Content<Process>, filter: &Filter, listing: Listing) -> String {
+    match listing {
+        Listing::Count => filter.select(content.records()).count().to_string(),
+        Listing::Ids => content.list(filter, Process::write_id),
+        Listing::Summaries => {
+            let total = filter.matching(content.records()).count();
+            let entries = content.list(filter, Process::write_summary);
+            format!("{{\"entries\":{entries},\"total\":{total}}}")
+        }
+    }
 }

@@ -56,6 +56,23 @@ pub struct Receipt<R> {
     pub results: Vec<Result<Done<R>, Error>>,
     /// Records that retention removed.
     pub pruned: Vec<Arc<R>>,
+    /// The commit that the batch was part of.
+    pub commit: CommitStats,
+}
+
+/// What one commit took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CommitStats {
+    /// Mutations of all batches in it.
+    pub operations: usize,
+    /// Bytes written; 0 where nothing had changed.
+    pub bytes: u64,
+    /// Time spent on waiting for the lock.
+    pub lock_wait: Duration,
+    /// Time from the lock to the end, syncs included.
+    pub took: Duration,
+    /// How often it started over because a writer without the lock came in between, or the lock was lost.
+    pub restarts: usize,
 }
 
 /// The right to commit: the lock, and the file that it belongs to.
@@ -65,18 +82,23 @@ pub(crate) struct Turn {
     pub target: PathBuf,
 }
 
+/// What is left to do after a commit: tell the callers.
+pub(crate) struct Settled<R> {
+    pub receipts: Vec<Receipt<R>>,
+    /// Perhaps the last pin of the file that was replaced. Freeing its blocks takes time that nobody need wait for.
+    pub retired: Option<Arc<Snapshot<R>>>,
+    pub bytes: u64,
+    pub restarts: usize,
+}
+
 pub(crate) enum Committed<R> {
-    /// The new state is durable (or nothing had to be written).
-    Done {
-        receipts: Vec<Receipt<R>>,
-        /// The last pin of a file that was replaced; freeing its blocks takes time that nobody need wait for.
-        retired: Option<Arc<Snapshot<R>>>,
-    },
+    /// The new state is durable, or nothing had to be written.
+    Done(Settled<R>),
     /// The lock was lost to somebody who deleted its file.
     LostLock,
 }
 
-enum Replaced {
+pub(crate) enum Replaced {
     Yes,
     /// A writer without the lock came in between.
     Overtaken,
@@ -92,11 +114,19 @@ impl<R: Record> DataFile<R> {
             let base = self.refresh(&turn.target)?;
             let (receipts, content) = apply(&base.content, group);
             let Some(content) = content else {
-                return Ok(Committed::Done { receipts, retired: None });
+                return Ok(Committed::Done(Settled { receipts, retired: None, bytes: 0, restarts }));
             };
+            if durable && base.stamp().is_none() {
+                place::sync_above(&*self.fs, place::parent(&turn.target));
+            }
             let insist = restarts == MOST_RESTARTS;
-            match self.replace(turn, &base, Arc::new(content), durable, insist)? {
-                Replaced::Yes => return Ok(Committed::Done { receipts, retired: Some(base) }),
+            let content = Arc::new(content);
+            match self.replace(turn, &base, content.clone(), durable, insist)? {
+                Replaced::Yes => {
+                    let retired = Some(base);
+                    let bytes = content.size();
+                    return Ok(Committed::Done(Settled { receipts, retired, bytes, restarts }));
+                }
                 Replaced::Overtaken => {}
                 Replaced::LostLock => return Ok(Committed::LostLock),
             }
@@ -104,7 +134,8 @@ impl<R: Record> DataFile<R> {
         unreachable!("a commit that insists is not overtaken")
     }
 
-    fn replace(
+    /// Puts a new file with this content in the place of the one that `base` was read from.
+    pub(crate) fn replace(
         &self,
         turn: &Turn,
         base: &Snapshot<R>,
@@ -156,8 +187,7 @@ impl<R: Record> DataFile<R> {
     ) -> Result<(), Error> {
         let parts = content.parts();
         file.write_all(&parts).context("write", tmp)?;
-        let size: u64 = parts.iter().map(|part| part.len() as u64).sum();
-        if file.stat().context("fstat", tmp)?.stamp.size != size {
+        if file.stat().context("fstat", tmp)?.stamp.size != content.size() {
             return Err(std::io::Error::from(ErrorKind::WriteZero)).context("write", tmp);
         }
         match self.fs.stat(target) {
@@ -165,11 +195,13 @@ impl<R: Record> DataFile<R> {
                 place::give(file, old.owner);
                 file.set_mode(old.mode).context("fchmod", tmp)?;
             }
-            Err(_) => {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
                 if let Ok(dir) = self.fs.stat(place::parent(target)) {
                     place::give(file, dir.owner);
                 }
             }
+            // Going on without knowing the mode would change it.
+            Err(error) => return Err(error).context("stat", target),
         }
         // A sync that failed is never repeated on the same file: the kernel may have dropped the pages.
         if durable { file.sync().context("fsync", tmp) } else { Ok(()) }
@@ -215,6 +247,7 @@ pub(crate) fn apply<R: Record>(
         .map(|batch| Receipt {
             results: batch.mutations.iter().map(|mutation| draft.apply(mutation)).collect(),
             pruned: draft.prune(),
+            commit: CommitStats::default(),
         })
         .collect();
     (receipts, draft.finish())

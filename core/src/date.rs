@@ -1,19 +1,39 @@
 //! Dates as JS reads them, for filters and retention.
 //!
-//! The text itself always reaches JS unchanged; what is read here only orders records. Texts in the
-//! date-time format of ECMAScript (<https://tc39.es/ecma262/#sec-date-time-string-format>) and those
-//! that JS itself writes (`toUTCString`, `toString`) are understood. chrono ends at the year 262,142,
-//! JS at 275,760, so the calendar is computed here and chrono is asked for time zones alone.
+//! The text itself always reaches JS unchanged; what is read here only orders records. Whatever V8's
+//! `Date.parse` reads is read alike: the date-time format of ECMAScript
+//! (<https://tc39.es/ecma262/#sec-date-time-string-format>) here, everything else by [`legacy`].
+//! chrono ends at the year 262,142, JS at 275,760, so the calendar is computed here and chrono is asked
+//! for time zones alone.
 
-use chrono::{DateTime, Local, Offset, TimeDelta, TimeZone};
+mod legacy;
+mod token;
+
+use chrono::{DateTime, Local, Offset, TimeZone};
+
+use self::token::Numeral;
 
 const DAY: i64 = 86_400_000;
 /// The largest distance from 1970 that a JS `Date` holds, in milliseconds.
 const MAX: i64 = 100_000_000 * DAY;
+/// After this many days the Gregorian calendar repeats, weekdays included.
+const CYCLE: i64 = 146_097 * DAY;
 
-/// Milliseconds since 1970, or `None` where the text is no date.
-pub fn parse(text: &str) -> Option<i64> {
-    iso(text).or_else(|| written_by_js(text)).filter(|ms| ms.abs() <= MAX)
+/// What a text says, in milliseconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    Utc(i64),
+    /// By the local clock.
+    Local(i64),
+}
+
+/// Milliseconds since 1970, or `None` where the text is no date. It may be WTF-8, as JS strings are.
+pub fn parse(text: impl AsRef<[u8]>) -> Option<i64> {
+    let utc = match read(text.as_ref())? {
+        Reading::Utc(ms) => ms,
+        Reading::Local(ms) => from_local(ms, local_offset)?,
+    };
+    Some(utc).filter(|ms| ms.abs() <= MAX)
 }
 
 /// Whether `text` is what `toISOString` writes, so that its milliseconds are all there is to it.
@@ -26,6 +46,12 @@ pub fn is_canonical(text: &str) -> bool {
     rest.is_some_and(|rest| {
         rest.len() == 20 && rest.ends_with(b"Z") && rest[3..4] == *b"-" && rest[15] == b'.'
     })
+}
+
+fn read(text: &[u8]) -> Option<Reading> {
+    // V8 takes a NUL for the end.
+    let text = text.split(|&byte| byte == 0).next()?;
+    iso(text).or_else(|| legacy::read(text))
 }
 
 struct Cursor<'a>(&'a [u8]);
@@ -53,10 +79,18 @@ impl Cursor<'_> {
             None => Some(None),
         }
     }
+
+    fn numeral(&mut self) -> Option<Numeral> {
+        let (numeral, rest) = Numeral::split(self.0)?;
+        self.0 = rest;
+        Some(numeral)
+    }
 }
 
-fn iso(text: &str) -> Option<i64> {
-    let mut rest = Cursor(text.as_bytes());
+/// The date-time format. As in V8, every month has 31 days (the last ones are days of the next month),
+/// any number of digits may follow the point, and the colon in an offset may be missing.
+fn iso(text: &[u8]) -> Option<Reading> {
+    let mut rest = Cursor(text);
     let year = match rest.take(b"+-") {
         Some(b'-') => Some(-rest.number(6)?).filter(|&year| year != 0)?,
         Some(_) => rest.number(6)?,
@@ -64,71 +98,59 @@ fn iso(text: &str) -> Option<i64> {
     };
     let month = rest.number_after(b"-", 2)?;
     let day = if month.is_some() { rest.number_after(b"-", 2)? } else { None };
-    let (month, day) = (month.unwrap_or(1), day.unwrap_or(1));
-    if !(1..=12).contains(&month) || !(1..=days_in(year, month)).contains(&day) {
-        return None;
-    }
-    let midnight = days_from_civil(year, month, day) * DAY;
-    if rest.take(b"Tt ").is_none() {
-        return rest.0.is_empty().then_some(midnight);
+    let midnight = midnight(year, month.unwrap_or(1), day.unwrap_or(1))?;
+    if rest.take(b"Tt").is_none() {
+        return rest.0.is_empty().then_some(Reading::Utc(midnight));
     }
     let hour = rest.number(2)?;
     let minute = rest.number_after(b":", 2)??;
     let second = rest.number_after(b":", 2)?;
-    let mut fraction = 0;
-    if second.is_some() && rest.take(b".,").is_some() {
-        let digits = rest.0.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let known = digits.min(3);
-        fraction = rest.number(known).filter(|_| digits > 0)? * 10_i64.pow(3 - known as u32);
-        rest.number(0)?;
-        rest.0 = &rest.0[digits - known..];
-    }
+    let fraction = match second {
+        Some(_) if rest.take(b".").is_some() => rest.numeral()?,
+        _ => Numeral::default(),
+    };
     let second = second.unwrap_or(0);
-    let last_instant = hour == 24 && minute == 0 && second == 0 && fraction == 0;
+    let last_instant = hour == 24 && minute == 0 && second == 0 && fraction.value == 0;
     if (hour > 23 && !last_instant) || minute > 59 || second > 59 {
         return None;
     }
-    let local = midnight + hour * 3_600_000 + minute * 60_000 + second * 1000 + fraction;
-    let utc = match rest.take(b"Zz+-") {
-        None => from_local(local)?,
-        Some(b'Z' | b'z') => local,
+    let clock = midnight + hour * 3_600_000 + minute * 60_000 + second * 1000 + fraction.milliseconds();
+    let reading = match rest.take(b"Zz+-") {
+        None => Reading::Local(clock),
+        Some(b'Z' | b'z') => Reading::Utc(clock),
         Some(sign) => {
-            let (hours, minutes) = (rest.number(2)?, rest.number_after(b":", 2)??);
+            let hours = rest.number(2)?;
+            rest.take(b":");
+            let minutes = rest.number(2)?;
             if hours > 23 || minutes > 59 {
                 return None;
             }
             let offset = (hours * 60 + minutes) * 60_000;
-            if sign == b'-' { local + offset } else { local - offset }
+            Reading::Utc(if sign == b'-' { clock + offset } else { clock - offset })
         }
     };
-    rest.0.is_empty().then_some(utc)
+    rest.0.is_empty().then_some(reading)
 }
 
-/// A time of day without a zone is local time. Where the clock jumps, JS takes the offset before the jump.
-fn from_local(local: i64) -> Option<i64> {
-    let naive = DateTime::from_timestamp_millis(local)?.naive_utc();
-    let offset = Local
-        .offset_from_local_datetime(&naive)
-        .earliest()
-        .or_else(|| Local.offset_from_local_datetime(&(naive - TimeDelta::hours(3))).earliest())?;
-    Some(local - i64::from(offset.fix().local_minus_utc()) * 1000)
+/// From the local clock to UTC. Where the clock jumps, JS takes the offset before the jump, and of the two
+/// offsets around it, the larger one tells whether the jump is over. No zone jumps twice within two days.
+fn from_local(local: i64, offset_at: impl Fn(i64) -> Option<i64>) -> Option<i64> {
+    let larger = offset_at(local - DAY)?.max(offset_at(local + DAY)?);
+    Some(local - offset_at(local - larger)?)
 }
 
-fn written_by_js(text: &str) -> Option<i64> {
-    let text = text.split(" (").next().unwrap_or(text);
-    DateTime::parse_from_rfc2822(text)
-        .or_else(|_| DateTime::parse_from_str(text, "%a %b %d %Y %H:%M:%S GMT%z"))
-        .ok()
-        .map(|date| date.timestamp_millis())
+/// The offset of the local time zone at an instant, both in milliseconds. Far beyond all known rules, and
+/// what chrono can hold, the rules repeat with the calendar; before them, nothing changes.
+fn local_offset(utc: i64) -> Option<i64> {
+    let known = if utc > 2 * CYCLE { CYCLE + utc % CYCLE } else { utc.max(-CYCLE) };
+    let instant = DateTime::from_timestamp_millis(known)?.naive_utc();
+    Some(i64::from(Local.offset_from_utc_datetime(&instant).fix().local_minus_utc()) * 1000)
 }
 
-fn days_in(year: i64, month: i64) -> i64 {
-    match month {
-        4 | 6 | 9 | 11 => 30,
-        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
-        2 => 28,
-        _ => 31,
-    }
+/// The start of a day in a year of up to six digits; no others are dates.
+fn midnight(year: i64, month: i64, day: i64) -> Option<i64> {
+    let exists = year.abs() < 1_000_000 && (1..=12).contains(&month) && (1..=31).contains(&day);
+    exists.then(|| days_from_civil(year, month, day) * DAY)
 }
 
 /// Days since 1970-01-01 in the proleptic Gregorian calendar, by Howard Hinnant's `days_from_civil`
@@ -162,27 +184,64 @@ mod tests {
         assert_eq!(parse("2024-03"), parse("2024-03-01T00:00:00Z"));
         assert_eq!(parse("2024-03-02T24:00Z"), parse("2024-03-03"));
         assert_eq!(parse("2024-03-02T01:00:00.5+01:30"), parse("2024-03-01T23:30:00.500Z"));
-        assert_eq!(parse("2024-03-02T01:00:00.123456-01:00"), parse("2024-03-02T02:00:00.123Z"));
+        assert_eq!(parse("2024-03-02T01:00:00.123456-0100"), parse("2024-03-02T02:00:00.123Z"));
+        assert_eq!(parse("2024-02-30t00:00z"), parse("2024-03-01"));
+        assert_eq!(parse("2024-03-01\0, or so"), parse("2024-03-01"));
         assert_eq!(parse("Fri, 01 Mar 2024 10:00:00 GMT"), parse("2024-03-01T10:00:00Z"));
-        assert_eq!(
-            parse("Fri Mar 01 2024 11:00:00 GMT+0100 (Central European Standard Time)"),
-            parse("2024-03-01T10:00:00Z")
-        );
+        assert_eq!(parse(b"2024-03-01 (\xed\xa0\xbd) Z"), parse("2024-03-01"));
         assert!(parse("2024-03-01T10:00:00").is_some());
     }
 
     #[test]
+    fn a_time_without_a_zone_is_local() {
+        let noon = 1_709_294_400_000;
+        for text in ["2024-03-01T12:00", "2024-03-01 12:00", "12:00 Mar 1, 2024"] {
+            assert_eq!(read(text.as_bytes()), Some(Reading::Local(noon)), "{text}");
+        }
+        for text in ["2024-03-01T12:00Z", "2024-03-01 12:00 UTC", "7:00 EST Mar 1, 2024"] {
+            assert_eq!(read(text.as_bytes()), Some(Reading::Utc(noon)), "{text}");
+        }
+    }
+
+    #[test]
+    fn where_the_clock_jumps_the_offset_before_the_jump_counts() {
+        let at = |before: i64, after: i64| {
+            move |local| from_local(local, |utc| Some(if utc < 0 { before } else { after } * 1000))
+        };
+        let forward = at(1, 3);
+        assert_eq!([999, 1000, 2999, 3000].map(forward).map(Option::unwrap), [-1, 0, 1999, 0]);
+        let back = at(3, 1);
+        assert_eq!([999, 1000, 2999, 3000].map(back).map(Option::unwrap), [-2001, -2000, -1, 2000]);
+    }
+
+    #[test]
+    fn local_times_reach_as_far_as_dates() {
+        for text in ["+275760-09-11T12:00", "-271821-04-22T12:00", "9/11/275760"] {
+            assert!(parse(text).is_some(), "{text}");
+        }
+        assert_eq!(parse("+275760-09-14T12:00"), None);
+        assert_eq!(parse("999999999 jan 1"), None);
+    }
+
+    #[test]
     fn what_is_no_date_is_none() {
-        for text in
-            ["", "yesterday", "2024-13-01", "2023-02-29", "2024-01-01T25:00Z", "-000000-01-01", "2024-1-1"]
-        {
+        for text in [
+            "",
+            "yesterday",
+            "2024-13-01",
+            "2024-01-32",
+            "2024-01-01T25:00Z",
+            "-000000-01-01T00:00Z",
+            "2024-01-01-",
+        ] {
             assert_eq!(parse(text), None, "{text}");
         }
         for text in [
             "2024-01-01T10:00:00.Z",
             "2024-01-01T10Z",
             "2024-01-01T10:60Z",
-            "2024-01-01Z",
+            "2024-01-01T10:00:00,5Z",
+            "2024-01-01T24:00:00.0001Z",
             "2024-01-01T10:00Zx",
         ] {
             assert_eq!(parse(text), None, "{text}");

@@ -19,10 +19,25 @@ pub enum Mutation<R> {
         /// More records than this are pruned afterwards; `None` prunes nothing.
         cap: Option<usize>,
     },
+    /// The same with a record that is still JSON text; the writer's thread makes it a [`Put`](Mutation::Put).
+    PutText {
+        /// JSON text of the record.
+        text: String,
+        /// As for `Put`.
+        cap: Option<usize>,
+    },
     /// Merges fields into the first record with this id.
     Merge {
         /// The id, as WTF-8.
         id: Vec<u8>,
+        /// The fields.
+        patch: Patch,
+    },
+    /// Merges fields into the first record with an id, but only if it is still the very record that the caller
+    /// has seen. Otherwise nothing is done, and the record that is there now is returned.
+    MergeSeen {
+        /// What the caller has seen.
+        seen: Arc<R>,
         /// The fields.
         patch: Patch,
     },
@@ -44,9 +59,16 @@ impl<R: Record> Mutation<R> {
         Mutation::Put { record: R::create(text).map(Arc::new), cap }
     }
 
+    /// Does what needs neither the lock nor the newest state.
+    pub(crate) fn prepare(&mut self) {
+        if let Mutation::PutText { text, cap } = self {
+            *self = Mutation::put(text, *cap);
+        }
+    }
+
     /// Whether the mutation makes the data directory where there is none.
     pub fn creates(&self) -> bool {
-        matches!(self, Mutation::Put { record: Ok(_), .. })
+        matches!(self, Mutation::Put { record: Ok(_), .. } | Mutation::PutText { .. })
     }
 }
 
@@ -55,13 +77,16 @@ impl<R: Record> Mutation<R> {
 pub struct Done<R> {
     /// How many records it added, changed or removed.
     pub count: usize,
-    /// The merged record after a merge, the first removed one after a remove.
+    /// The record that was put or merged; the one that is there now where a merge met another than the one that
+    /// was seen; the first removed one after a remove.
     pub record: Option<Arc<R>>,
+    /// Records that a remove or a clear has removed.
+    pub removed: Vec<Arc<R>>,
 }
 
 impl<R> Done<R> {
     fn nothing() -> Self {
-        Done { count: 0, record: None }
+        Done { count: 0, record: None, removed: Vec::new() }
     }
 }
 
@@ -105,11 +130,16 @@ impl<'a, R: Record> Draft<'a, R> {
         match mutation {
             Mutation::Put { record, cap } => {
                 let record = record.clone()?;
-                self.put(record);
+                self.put(record.clone());
                 self.prune_to = *cap;
-                Ok(Done { count: 1, record: None })
+                Ok(Done { count: 1, record: Some(record), removed: Vec::new() })
             }
+            Mutation::PutText { text, cap } => self.apply(&Mutation::put(text, *cap)),
             Mutation::Merge { id, patch } => self.merge(id, patch),
+            Mutation::MergeSeen { seen, patch } => match self.get(seen.id()) {
+                Some(now) if now.text() == seen.text() => self.merge(seen.id(), patch),
+                now => Ok(Done { record: now.cloned(), ..Done::nothing() }),
+            },
             Mutation::Remove { id } => Ok(self.remove(id)),
             Mutation::Clear { filter } => Ok(self.clear(filter)),
         }
@@ -123,7 +153,7 @@ impl<'a, R: Record> Draft<'a, R> {
         }
         let same_places = self.places.is_empty();
         let records = self.records.into_iter().flatten().collect();
-        Some(if same_places { Content::with_places_of(self.base, records) } else { Content::new(records) })
+        Some(if same_places { Content::with_places_of(self.base, records) } else { Content::of(records) })
     }
 
     /// Meets the cap of the additions so far, and returns what retention has removed since the last call.
@@ -134,6 +164,10 @@ impl<'a, R: Record> Draft<'a, R> {
 
     fn place(&self, id: &[u8]) -> Option<usize> {
         self.places.get(id).copied().unwrap_or_else(|| self.base.place(id))
+    }
+
+    fn get(&self, id: &[u8]) -> Option<&Arc<R>> {
+        self.records[self.place(id)?].as_ref()
     }
 
     /// The places of all records with this id, the first one first.
@@ -162,27 +196,24 @@ impl<'a, R: Record> Draft<'a, R> {
     }
 
     fn merge(&mut self, id: &[u8], patch: &Patch) -> Result<Done<R>, Error> {
-        let Some(place) = self.place(id) else { return Ok(Done::nothing()) };
-        let Some(old) = &self.records[place] else { return Ok(Done::nothing()) };
+        let (Some(place), Some(old)) = (self.place(id), self.get(id)) else { return Ok(Done::nothing()) };
         let merged = Arc::new(old.merge(patch)?);
         self.records[place] = Some(merged.clone());
         self.changed = true;
-        Ok(Done { count: 1, record: Some(merged) })
+        Ok(Done { count: 1, record: Some(merged), removed: Vec::new() })
     }
 
     fn remove(&mut self, id: &[u8]) -> Done<R> {
         let places = self.all_places(id);
         let removed: Vec<_> = places.into_iter().filter_map(|place| self.take(place)).collect();
-        Done { count: removed.len(), record: removed.into_iter().next() }
+        Done { count: removed.len(), record: removed.first().cloned(), removed }
     }
 
     fn clear(&mut self, filter: &Filter) -> Done<R> {
         let (places, live): (Vec<usize>, Vec<Arc<R>>) = self.live_records().unzip();
         let listed: Vec<usize> = filter.select(&live).collect();
-        for &index in &listed {
-            self.take(places[index]);
-        }
-        Done { count: listed.len(), record: None }
+        let removed: Vec<_> = listed.into_iter().filter_map(|index| self.take(places[index])).collect();
+        Done { count: removed.len(), record: None, removed }
     }
 
     fn live_records(&self) -> impl Iterator<Item = (usize, Arc<R>)> {

@@ -9,8 +9,8 @@ use std::time::Duration;
 pub enum Error {
     /// A data file is not what a store writes. Its bytes have not been touched.
     #[error(
-        "{}:{line}:{column}: the file is damaged: {expected}. It was left as it is. \
-         To recover, restore it from a backup or mend it at this place; the next call then works",
+        "{} is damaged at line {line}, column {column}: {expected}. The file was left as it is. \
+         To recover, mend it there, restore a backup, or call recover(); the next call then works",
         path.display()
     )]
     Corrupt {
@@ -100,10 +100,16 @@ impl<T> Context<T> for io::Result<T> {
             path: path.to_owned(),
             kind: error.kind(),
             os: error.raw_os_error(),
-            reason: error.to_string(),
+            reason: words(&error),
             committed: false,
         })
     }
+}
+
+/// The system's words, without the number that [`Error::System`] keeps apart.
+fn words(error: &io::Error) -> String {
+    let message = error.to_string();
+    message.rfind(" (os error ").map_or(message.as_str(), |end| &message[..end]).to_owned()
 }
 
 /// A flaw in the text of a data file, by its place in the bytes.
@@ -127,16 +133,17 @@ impl Flaw {
         self
     }
 
-    /// The error for this flaw in the file at `path`, whose content is `text`.
-    pub fn in_file(self, path: &Path, text: &[u8]) -> Error {
+    /// Line and column of the flaw in `text`, from 1.
+    pub fn position(&self, text: &[u8]) -> (usize, usize) {
         let before = &text[..self.offset.min(text.len())];
         let line_start = memchr::memrchr(b'\n', before).map_or(0, |at| at + 1);
-        Error::Corrupt {
-            path: path.to_owned(),
-            line: memchr::memchr_iter(b'\n', before).count() + 1,
-            column: before.len() - line_start + 1,
-            expected: self.expected,
-        }
+        (memchr::memchr_iter(b'\n', before).count() + 1, before.len() - line_start + 1)
+    }
+
+    /// The error for this flaw in the file at `path`, whose content is `text`.
+    pub fn in_file(self, path: &Path, text: &[u8]) -> Error {
+        let (line, column) = self.position(text);
+        Error::Corrupt { path: path.to_owned(), line, column, expected: self.expected }
     }
 }
 
@@ -146,10 +153,7 @@ mod tests {
 
     #[test]
     fn a_flaw_is_told_by_line_and_column() {
-        let at = |offset| match Flaw::new(offset, "x").in_file(Path::new("f"), b"ab\ncd\n") {
-            Error::Corrupt { line, column, .. } => (line, column),
-            other => panic!("{other}"),
-        };
+        let at = |offset| Flaw::new(offset, "x").position(b"ab\ncd\n");
         assert_eq!(
             [at(0), at(1), at(2), at(3), at(6), at(99)],
             [(1, 1), (1, 2), (1, 3), (2, 1), (3, 1), (3, 1)]

@@ -108,7 +108,12 @@ pub fn flaw(error: &serde_json::Error, text: &[u8]) -> Flaw {
     };
     let message = error.to_string();
     let words = message.rfind(" at line ").map_or(message.as_str(), |end| &message[..end]);
-    Flaw::new((line_start + error.column().saturating_sub(1)).min(text.len()), words)
+    let offset = (line_start + error.column().saturating_sub(1)).min(text.len());
+    if words.contains("expected") {
+        Flaw::new(offset, words)
+    } else {
+        Flaw::new(offset, format!("expected valid JSON, found: {words}"))
+    }
 }
 
 #[cfg(test)]

@@ -11,11 +11,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
-use crate::commit::{self, Committed, Receipt, Turn};
+use crate::commit::{self, CommitStats, Committed, Receipt, Settled, Turn};
 use crate::draft::Mutation;
 use crate::error::{Context, Error};
 use crate::fs::{File, FileSystem};
-use crate::lock::{self, Lock};
+use crate::lock::{Lock, path_for, pause};
 use crate::place;
 use crate::record::Record;
 use crate::snapshot::{Content, Snapshot};
@@ -60,6 +60,10 @@ impl<R: Record> Batch<R> {
     fn creates(&self) -> bool {
         self.mutations.iter().any(Mutation::creates)
     }
+
+    fn prepare(&mut self) {
+        self.mutations.iter_mut().for_each(Mutation::prepare);
+    }
 }
 
 struct Queue<R> {
@@ -78,6 +82,8 @@ pub struct DataFile<R> {
     /// Whether a stat of the path can't wait for a network, as found when the file was last read.
     local: AtomicBool,
     queue: Mutex<Queue<R>>,
+    /// Held by a writer from before its commit is visible until all its batches have been told.
+    settling: Mutex<()>,
 }
 
 impl<R: Record> DataFile<R> {
@@ -90,6 +96,7 @@ impl<R: Record> DataFile<R> {
             refreshing: Mutex::new(()),
             local: AtomicBool::new(false),
             queue: Mutex::new(Queue { waiting: VecDeque::new(), writing: false }),
+            settling: Mutex::new(()),
         }
     }
 
@@ -114,6 +121,23 @@ impl<R: Record> DataFile<R> {
             return Ok(content);
         }
         guarded(|| self.refresh(&self.path)).map(|snapshot| snapshot.content.clone())
+    }
+
+    /// Calls `see` with the content as of now, at a moment when every commit of this process that is in it has been
+    /// told to those who asked for it.
+    pub fn read_settled<T>(&self, see: impl FnOnce(&Content<R>) -> T) -> Result<T, Error> {
+        let _settled = lock(&self.settling);
+        self.read().map(|content| see(&content))
+    }
+
+    /// How many records the last snapshot had; touches nothing.
+    pub fn last_count(&self) -> usize {
+        lock(&self.current).content.records().len()
+    }
+
+    /// The size of the file in bytes, as of now; 0 if there is none.
+    pub fn size(&self) -> Result<u64, Error> {
+        Ok(place::stamp(&*self.fs, &self.path)?.map_or(0, |stamp| stamp.size))
     }
 
     /// Applies mutations, as `submit` does, and waits for the result.
@@ -152,9 +176,9 @@ impl<R: Record> DataFile<R> {
             if group.is_empty() {
                 return;
             }
-            let committed = guarded(|| self.commit_group(&mut group));
-            match committed {
-                Ok((receipts, retired)) => {
+            let mut settling = None;
+            match guarded(|| self.commit_group(&mut group, &mut settling)) {
+                Ok(Settled { receipts, retired, .. }) => {
                     for (batch, receipt) in group.into_iter().zip(receipts) {
                         (batch.done)(Ok(receipt));
                     }
@@ -165,21 +189,44 @@ impl<R: Record> DataFile<R> {
         }
     }
 
-    #[allow(clippy::type_complexity)]
-    fn commit_group(
-        &self,
+    fn commit_group<'a>(
+        &'a self,
         group: &mut Vec<Batch<R>>,
-    ) -> Result<(Vec<Receipt<R>>, Option<Arc<Snapshot<R>>>), Error> {
+        settling: &mut Option<MutexGuard<'a, ()>>,
+    ) -> Result<Settled<R>, Error> {
+        group.iter_mut().for_each(Batch::prepare);
+        let began = Instant::now();
+        let mut lost_locks = 0;
         loop {
+            *settling = None;
             let Some(turn) = self.acquire(group)? else {
                 // No file, and nothing that makes one: there is nothing to find, either.
-                return Ok((commit::apply(&Content::empty(), group).0, None));
+                let receipts = commit::apply(&Content::empty(), group).0;
+                return Ok(Settled { receipts, retired: None, bytes: 0, restarts: 0 });
             };
-            group.extend(lock(&self.queue).waiting.drain(..));
-            if let Committed::Done { receipts, retired } = self.commit(&turn, group)? {
-                return Ok((receipts, retired));
+            self.join(group);
+            let lock_wait = began.elapsed();
+            *settling = Some(lock(&self.settling));
+            if let Committed::Done(mut settled) = self.commit(&turn, group)? {
+                let stats = CommitStats {
+                    operations: group.iter().map(|batch| batch.mutations.len()).sum(),
+                    bytes: settled.bytes,
+                    lock_wait,
+                    took: began.elapsed().saturating_sub(lock_wait),
+                    restarts: settled.restarts + lost_locks,
+                };
+                settled.receipts.iter_mut().for_each(|receipt| receipt.commit = stats);
+                return Ok(settled);
             }
+            lost_locks += 1;
         }
+    }
+
+    /// Takes what has come in meanwhile into the group.
+    fn join(&self, group: &mut Vec<Batch<R>>) {
+        let known = group.len();
+        group.extend(lock(&self.queue).waiting.drain(..));
+        group[known..].iter_mut().for_each(Batch::prepare);
     }
 
     /// Waits for the lock. Batches that have waited too long are rejected and leave the group; ones that come
@@ -198,11 +245,11 @@ impl<R: Record> DataFile<R> {
             } else if place::stamp(fs, &target)?.is_none() {
                 return Ok(None);
             }
-            let path = lock::path_for(&target);
+            let path = path_for(&target);
             if let Some(lock) = Lock::try_acquire(fs, &path)? {
                 return Ok(Some(Turn { lock, target }));
             }
-            group.extend(lock(&self.queue).waiting.drain(..));
+            self.join(group);
             let expired = |batch: &mut Batch<R>| batch.waiting_since.elapsed() >= batch.options.lock_timeout;
             for batch in group.extract_if(.., expired) {
                 let waited = batch.waiting_since.elapsed();
@@ -211,8 +258,7 @@ impl<R: Record> DataFile<R> {
             if group.is_empty() {
                 return Ok(None);
             }
-            // A random wait, so that processes that wait for each other don't keep step.
-            std::thread::sleep(Duration::from_micros(300 + place::random() % 1500));
+            pause();
         }
     }
 

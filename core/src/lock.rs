@@ -5,6 +5,7 @@
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::error::{Context, Error};
 use crate::fs::{File, FileSystem};
@@ -21,6 +22,11 @@ pub(crate) struct Lock {
 /// The path of the lock of a data file.
 pub(crate) fn path_for(file: &Path) -> PathBuf {
     place::beside(file, ".lock")
+}
+
+/// Waits a little before the next try; a random while, so that processes that wait for each other don't keep step.
+pub(crate) fn pause() {
+    std::thread::sleep(Duration::from_micros(300 + place::random() % 1500));
 }
 
 impl Lock {

@@ -83,6 +83,15 @@ pub(crate) fn make_dirs(fs: &dyn FileSystem, dir: &Path, durable: bool) -> Resul
     if durable { fs.sync_dir(above).context("fsync", above) } else { Ok(()) }
 }
 
+/// Syncs the directories on the way to one that gets its first file. [`make_dirs`] has synced those that it has
+/// made, but another process may have made some and died before it could.
+pub(crate) fn sync_above(fs: &dyn FileSystem, dir: &Path) {
+    for above in dir.ancestors().skip(1) {
+        // Some can't be synced by us (mode 0711, an automounter's), and nobody like us has made those.
+        let _ = fs.sync_dir(above);
+    }
+}
+
 /// Gives a new file to the owner of what it replaces or of the directory it is made in, so that a run as
 /// root does not lock the user out. Anybody else may not give files away, and need not.
 pub(crate) fn give(file: &dyn File, owner: (u32, u32)) {

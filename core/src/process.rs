@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use chrono::{DateTime, Datelike};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -14,6 +15,7 @@ use crate::filter::Filter;
 use crate::host::HostFields;
 use crate::layout;
 use crate::record::{Patch, Record};
+use crate::snapshot::Content;
 use crate::text::decode;
 
 /// The fields that the store knows, in the order in which they stand in the file.
@@ -42,6 +44,29 @@ pub const FIELDS: [&str; 22] = [
     "conversationTurns",
 ];
 
+/// The fields of a process that the index holds, or knows the place of. Together with the workspace they are a
+/// record's summary, in this order.
+const INDEXED: [&str; 12] = [
+    "id",
+    "status",
+    "type",
+    "startTime",
+    "endTime",
+    "promptPreview",
+    "error",
+    "parentProcessId",
+    "title",
+    "customTitle",
+    "lastMessagePreview",
+    "lastEventAt",
+];
+const ID: usize = 0;
+const STATUS: usize = 1;
+const TYPE: usize = 2;
+const START: usize = 3;
+const END: usize = 4;
+const PARENT: usize = 7;
+
 /// What a record without `type` is.
 const DEFAULT_TYPE: &[u8] = b"clarification";
 const TERMINAL: [&[u8]; 3] = [b"completed", b"failed", b"cancelled"];
@@ -60,7 +85,27 @@ pub struct Process {
     kind: Option<Box<[u8]>>,
     parent: Option<Box<[u8]>>,
     start: Option<i64>,
+    /// Where the tokens of the workspace tag and of the [`INDEXED`] fields stand in the text.
+    tag: Span,
+    spans: [Span; INDEXED.len()],
     host: OnceLock<HostFields>,
+}
+
+/// A piece of a record's text; empty where the record has no such field.
+#[derive(Clone, Copy, Debug, Default)]
+struct Span {
+    start: u32,
+    length: u32,
+}
+
+impl Span {
+    fn of(token: Option<&RawValue>, text: &[u8]) -> Self {
+        // No record is larger than u32 counts: see `layout::MAX_RECORD`.
+        token.map_or(Span::default(), |token| Span {
+            start: (token.get().as_ptr() as usize - text.as_ptr() as usize) as u32,
+            length: token.get().len() as u32,
+        })
+    }
 }
 
 impl Process {
@@ -82,6 +127,41 @@ impl Process {
     /// Whether [`host_fields`](Self::host_fields) has nothing left to do.
     pub fn is_decoded(&self) -> bool {
         self.host.get().is_some()
+    }
+
+    /// Appends JSON text of an object with the workspace, the indexed fields that the record has, and the duration
+    /// in milliseconds where it has begun and ended.
+    pub fn write_summary(&self, out: &mut String) {
+        out.push_str("{\"workspaceId\":");
+        out.push_str(self.token(self.tag));
+        for (field, &span) in INDEXED.iter().zip(&self.spans) {
+            let token = match (*field, self.token(span)) {
+                ("type", "") => "\"clarification\"",
+                (_, "") => continue,
+                (_, token) => token,
+            };
+            out.push_str(&format!(",\"{field}\":"));
+            match *field {
+                "startTime" | "endTime" => out.push_str(&iso_token(token)),
+                _ => out.push_str(token),
+            }
+        }
+        let end = decode(self.token(self.spans[END]));
+        let end = end.and_then(|end| date::parse(std::str::from_utf8(&end).ok()?));
+        if let (Some(start), Some(end)) = (self.start, end) {
+            out.push_str(&format!(",\"duration\":{}", end - start));
+        }
+        out.push('}');
+    }
+
+    /// Appends the JSON token of the id.
+    pub fn write_id(&self, out: &mut String) {
+        out.push_str(self.token(self.spans[ID]));
+    }
+
+    fn token(&self, span: Span) -> &str {
+        let (start, length) = (span.start as usize, span.length as usize);
+        std::str::from_utf8(&self.text[start..start + length]).unwrap_or_default()
     }
 
     fn compose(tag: &str, process: &Fields, extra: &[Field], argument: &str) -> Result<Self, Error> {
@@ -108,6 +188,18 @@ impl Process {
     }
 }
 
+/// The token of a date as `toISOString` writes it, if it is a date that was written otherwise.
+fn iso_token(token: &str) -> Cow<'_, str> {
+    let text = decode(token).unwrap_or_default();
+    let text = std::str::from_utf8(&text).unwrap_or_default();
+    let date =
+        date::parse(text).filter(|_| !date::is_canonical(text)).and_then(DateTime::from_timestamp_millis);
+    match date.filter(|date| (0..=9999).contains(&date.year())) {
+        Some(date) => Cow::Owned(date.format("\"%Y-%m-%dT%H:%M:%S%.3fZ\"").to_string()),
+        None => Cow::Borrowed(token),
+    }
+}
+
 /// The content of a field that the index needs, and that must be a string.
 fn string<'a>(bytes: &[u8], value: Option<&'a RawValue>, name: &str) -> Result<Cow<'a, [u8]>, Flaw> {
     let raw = value.ok_or_else(|| Flaw::new(0, format!("expected an entry with {name}")))?;
@@ -115,6 +207,32 @@ fn string<'a>(bytes: &[u8], value: Option<&'a RawValue>, name: &str) -> Result<C
         let offset = raw.get().as_ptr() as usize - bytes.as_ptr() as usize;
         Flaw::new(offset, format!("expected {name} to be a string"))
     })
+}
+
+impl Content<Process> {
+    /// JSON text of an array with what `write` appends for each of the listed records.
+    pub fn list(&self, filter: &Filter, write: fn(&Process, &mut String)) -> String {
+        let mut out = String::from("[");
+        for place in filter.select(self.records()) {
+            if out.len() > 1 {
+                out.push(',');
+            }
+            write(&self.records()[place], &mut out);
+        }
+        out.push(']');
+        out
+    }
+
+    /// Where the first record with this id stands; with a workspace, the first of that workspace.
+    pub fn find(&self, id: &[u8], workspace: Option<&[u8]>) -> Option<usize> {
+        let first = self.place(id)?;
+        let Some(workspace) = workspace else { return Some(first) };
+        let last = if self.has_twins() { self.records().len() } else { first + 1 };
+        (first..last).find(|&place| {
+            let record = &self.records()[place];
+            **record.id() == *id && record.workspace() == workspace
+        })
+    }
 }
 
 /// Known fields in the order of [`FIELDS`], the others behind them as they stood.
@@ -152,24 +270,29 @@ impl Record for Process {
         };
         let text = &bytes[..documents.byte_offset()];
         if let Err(error) = std::str::from_utf8(text) {
-            return Err(Flaw::new(error.valid_up_to(), "invalid UTF-8"));
+            return Err(Flaw::new(error.valid_up_to(), "expected UTF-8"));
+        }
+        if text.len() > layout::MAX_RECORD {
+            return Err(Flaw::new(0, format!("expected a record of at most {} bytes", layout::MAX_RECORD)));
         }
         let boxed = |text: Cow<[u8]>| text.into_owned().into_boxed_slice();
         let workspace = string(bytes, document.workspace, "workspaceId")?;
-        let process = document.process.ok_or_else(|| Flaw::new(0, "expected an entry with process"))?;
-        let id = string(bytes, process.id, "process.id")?;
-        let status = string(bytes, process.status, "process.status")?;
-        let start = string(bytes, process.start, "process.startTime")?;
+        let process = document.process.ok_or_else(|| Flaw::new(0, "expected an entry with process"))?.0;
+        let id = string(bytes, process[ID], "process.id")?;
+        let status = string(bytes, process[STATUS], "process.status")?;
+        let start = string(bytes, process[START], "process.startTime")?;
         let record = Process {
             id: id.as_ref().into(),
             workspace: boxed(workspace),
             status: boxed(status),
-            kind: match process.kind {
+            kind: match process[TYPE] {
                 None => Some(DEFAULT_TYPE.into()),
                 Some(raw) => decode(raw.get()).map(boxed),
             },
-            parent: process.parent.and_then(|raw| decode(raw.get())).map(boxed),
+            parent: process[PARENT].and_then(|raw| decode(raw.get())).map(boxed),
             start: std::str::from_utf8(&start).ok().and_then(date::parse),
+            tag: Span::of(document.workspace, bytes),
+            spans: process.map(|token| Span::of(token, bytes)),
             text: text.into(),
             host: OnceLock::new(),
         };
@@ -240,13 +363,7 @@ struct EntryDoc<'a> {
 }
 
 #[derive(Default)]
-struct ProcessDoc<'a> {
-    id: Option<&'a RawValue>,
-    kind: Option<&'a RawValue>,
-    status: Option<&'a RawValue>,
-    start: Option<&'a RawValue>,
-    parent: Option<&'a RawValue>,
-}
+struct ProcessDoc<'a>([Option<&'a RawValue>; INDEXED.len()]);
 
 impl<'de: 'a, 'a> Deserialize<'de> for EntryDoc<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -290,18 +407,11 @@ impl<'de: 'a, 'a> Deserialize<'de> for ProcessDoc<'a> {
             fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
                 let mut process = ProcessDoc::default();
                 while let Some(name) = map.next_key::<&RawValue>()? {
-                    let field = match &*fields::key(name.get()) {
-                        b"id" => &mut process.id,
-                        b"type" => &mut process.kind,
-                        b"status" => &mut process.status,
-                        b"startTime" => &mut process.start,
-                        b"parentProcessId" => &mut process.parent,
-                        _ => {
-                            map.next_value::<IgnoredAny>()?;
-                            continue;
-                        }
-                    };
-                    *field = Some(map.next_value()?);
+                    let key = fields::key(name.get());
+                    match INDEXED.iter().position(|field| field.as_bytes() == &*key) {
+                        Some(field) => process.0[field] = Some(map.next_value()?),
+                        None => drop(map.next_value::<IgnoredAny>()?),
+                    }
                 }
                 Ok(process)
             }

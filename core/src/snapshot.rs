@@ -50,7 +50,8 @@ impl<R: Record> Content<R> {
         Content { records: Vec::new(), places: Arc::default() }
     }
 
-    pub(crate) fn new(records: Vec<Arc<R>>) -> Self {
+    /// These records, in this order.
+    pub fn of(records: Vec<Arc<R>>) -> Self {
         let mut places = HashMap::with_capacity(records.len());
         for (place, record) in records.iter().enumerate() {
             places.entry(record.id().clone()).or_insert(place);
@@ -127,7 +128,7 @@ impl<R: Record> Content<R> {
         if kept == records.len() && kept == before.records.len() {
             return Ok(before.clone());
         }
-        Ok(Arc::new(Content::new(records)))
+        Ok(Arc::new(Content::of(records)))
     }
 
     /// The pieces of the file's text, in order.
@@ -143,9 +144,19 @@ impl<R: Record> Content<R> {
         parts.push(layout::CLOSE);
         parts
     }
+
+    /// The length of the file's text, in bytes.
+    pub fn size(&self) -> u64 {
+        let texts: usize = self.records.iter().map(|record| record.text().len()).sum();
+        let rest = match self.records.len() {
+            0 => layout::EMPTY.len(),
+            more => layout::OPEN.len() + layout::BETWEEN.len() * (more - 1) + layout::CLOSE.len(),
+        };
+        (texts + rest) as u64
+    }
 }
 
-fn skip_white_space(text: &[u8], at: usize) -> usize {
+pub(crate) fn skip_white_space(text: &[u8], at: usize) -> usize {
     let white = text[at..].iter().take_while(|byte| matches!(byte, b' ' | b'\n' | b'\r' | b'\t'));
     at + white.count()
 }

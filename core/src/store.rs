@@ -18,6 +18,8 @@ pub struct Store {
     pub processes: Arc<DataFile<Process>>,
     /// `workspaces.json`.
     pub workspaces: Arc<DataFile<Item>>,
+    /// `wikis.json`.
+    pub wikis: Arc<DataFile<Item>>,
 }
 
 /// The open stores of this process by directory, whatever thread opened them.
@@ -41,7 +43,8 @@ impl Store {
     pub fn on(fs: Arc<dyn FileSystem>, dir: &Path) -> Store {
         Store {
             processes: Arc::new(DataFile::new(fs.clone(), dir.join("processes.json"))),
-            workspaces: Arc::new(DataFile::new(fs, dir.join("workspaces.json"))),
+            workspaces: Arc::new(DataFile::new(fs.clone(), dir.join("workspaces.json"))),
+            wikis: Arc::new(DataFile::new(fs, dir.join("wikis.json"))),
         }
     }
 }

@@ -22,6 +22,7 @@ export interface ProcessFilter {
   until?: Date;
   limit?: number;
   offset?: number;
+  exclude?: ('conversation' | 'toolCalls')[];
 }
 
 export interface ProcessEvent {

@@ -1,17 +1,18 @@
-import * as path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
-const packageEntry = path.resolve(__dirname, '../../index.js');
+const packageEntry = fileURLToPath(new URL('../../index.js', import.meta.url));
 
 export default defineConfig({
-  root: __dirname,
+  root: fileURLToPath(new URL('.', import.meta.url)),
   // There is nothing to install here: the package is the repository itself.
   resolve: { alias: [{ find: /^file-process-store$/, replacement: packageEntry }] },
   test: {
     include: ['test/**/*.test.ts'],
     pool: 'forks',
-    // An installed package is loaded by Node itself. Do the same for this one, which lies outside of
-    // node_modules and would be transformed like a source file.
+    // Node itself loads an installed package. This one lies outside of node_modules, and would otherwise be
+    // transformed like a source file.
     server: { deps: { external: [packageEntry] } },
+    testTimeout: 30_000,
   },
 });

@@ -1,0 +1,103 @@
+// The life of a process that uses the store: it ends by itself when its calls are done, and not before.
+
+import { describe, expect, test } from 'vitest';
+import { freshStore, idsOf, readEntries, runNode, tempDir, withStore } from './support.mjs';
+
+const ended = { code: 0, signal: null, stderr: '' };
+
+describe('a process ends by itself', () => {
+  test.each([
+    ['that only loaded the package', `await import(entry);`],
+    ['that only made a store', withStore('')],
+    ['after reads', withStore(`await store.getAllProcesses(); await store.getProcess('a');`)],
+    ['after writes', withStore(`await store.addProcess(sample('a')); await store.removeProcess('a');`)],
+    [
+      'that still has a listener',
+      withStore(`store.onProcessChange = () => {}; await store.addProcess(sample('a'));
+        globalThis.kept = store;`),
+    ],
+    [
+      'after a rejected call',
+      withStore(
+        `await store.addProcess({}).catch(() => {}); await store.clearProcesses(null).catch(() => {});`,
+      ),
+    ],
+  ])('%s', async (_, source) => {
+    expect(await runNode(source, [tempDir()])).toMatchObject(ended);
+  });
+});
+
+describe('and not before its calls are done', () => {
+  test('a write that nobody awaits is finished', async () => {
+    const { dir, file } = freshStore();
+    const body = `for (let i = 0; i < 20; i++) store.addProcess(sample('p' + i, { result: 'x'.repeat(100000) }));`;
+    expect(await runNode(withStore(body), [dir])).toMatchObject(ended);
+    expect(idsOf(readEntries(file))).toEqual(Array.from({ length: 20 }, (_, i) => `p${i}`));
+  });
+
+  test('what follows an awaited call is run', async () => {
+    const { dir } = freshStore();
+    const body = `
+      await store.addProcess(sample('a'));
+      await store.updateProcess('a', { status: 'completed' });
+      console.log((await store.getProcess('a')).status);
+      store.getAllProcesses().then((all) => console.log(all.length));
+      store.clearProcesses().then(console.log);`;
+    const { stdout, ...rest } = await runNode(withStore(body), [dir]);
+    expect(rest).toEqual(ended);
+    const [first, ...others] = stdout.trim().split('\n');
+    expect(first).toBe('completed');
+    expect(others).toHaveLength(2);
+  });
+
+  test('events of calls that nobody awaits are fired', async () => {
+    const { dir } = freshStore();
+    const body = `
+      store.onProcessChange = ({ type }) => console.log(type);
+      store.addProcess(sample('a'));
+      store.removeProcess('a');
+      store.clearProcesses();`;
+    const { stdout, ...rest } = await runNode(withStore(body), [dir]);
+    expect(rest).toEqual(ended);
+    expect(stdout).toBe('process-added\nprocess-removed\nprocesses-cleared\n');
+  });
+});
+
+describe('process.exit', () => {
+  test('right after an awaited call loses nothing', async () => {
+    const { dir, file } = freshStore();
+    for (let i = 0; i < 5; i++) {
+      const body = `await store.addProcess(sample(args[1])); process.exit(7);`;
+      expect(await runNode(withStore(body), [dir, `p${i}`])).toMatchObject({
+        code: 7,
+        signal: null,
+        stderr: '',
+      });
+      expect(idsOf(readEntries(file))).toHaveLength(i + 1);
+    }
+  });
+
+  test('in the middle of calls leaves a whole file, with every call that had resolved', async () => {
+    const { dir, file, store } = freshStore();
+    const body = `
+      let resolved = 0;
+      for (let i = 0; i < 200; i++) {
+        const id = 'p' + i;
+        store.addProcess(sample(id)).then(() => {
+          require('node:fs').writeSync(1, id + ' ');
+          if (++resolved === 30) process.exit(0);
+        });
+        if (i % 10 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+      }`;
+    const source = `import { createRequire } from 'node:module';
+      const require = createRequire('/');${withStore(body)}`;
+    const { stdout, ...rest } = await runNode(source, [dir]);
+    expect(rest).toEqual(ended);
+    const acknowledged = stdout.trim().split(' ');
+    expect(acknowledged.length).toBeGreaterThanOrEqual(30);
+    expect(idsOf(readEntries(file))).toEqual(expect.arrayContaining(acknowledged));
+    // And whatever the other process left behind, the next one goes on.
+    await store.addProcess({ id: 'next', type: 'x', status: 'queued', startTime: new Date(0) });
+    expect(idsOf(await store.getAllProcesses())).toEqual(expect.arrayContaining([...acknowledged, 'next']));
+  });
+});

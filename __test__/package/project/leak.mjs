@@ -1,0 +1,55 @@
+/**
+ * Calls that go on for a long time leave no memory behind. Usage:
+ * `node --expose-gc --max-semi-space-size=1 leak.mjs <number of calls>`.
+ *
+ * V8 enlarges its young generation when there is much to do, up to 48 MB: kept small, it hides no leak.
+ */
+
+import assert from 'node:assert/strict';
+import { FileProcessStore } from 'file-process-store';
+import { makeProcess } from './smoke.cjs';
+import { withDirectory } from './together.mjs';
+
+/** More than what allocators and caches come and go by; less than 100 bytes for each of 100,000 calls. */
+const MOST_GROWTH = 8 * 1024 * 1024;
+const RECORDS = 20;
+/** One round of `round`, in calls. */
+const CALLS = 100;
+const rounds = Number(process.argv[2]) / CALLS;
+
+async function round(store, dataDir, number) {
+  const text = `${number}`.padEnd(2000, 'ü');
+  const calls = [];
+  for (let index = 0; index < 10; index++) {
+    calls.push(store.updateProcess(`${index}`, { result: text, metadata: { type: 'x', number } }));
+    calls.push(store.addProcess(makeProcess(`${10 + index}`, { fullPrompt: text })));
+    calls.push(store.updateProcess('missing', {}), store.removeProcess('missing'));
+    calls.push(store.addProcess({}).catch(() => {}));
+    calls.push(new FileProcessStore({ dataDir }).getProcess(`${index}`));
+  }
+  await Promise.all(calls);
+  for (let index = 0; index < 36; index++) await store.getProcess(`${index % RECORDS}`);
+  for (let index = 0; index < 4; index++) await store.getAllProcesses({ status: 'running' });
+}
+
+function memory() {
+  for (let times = 0; times < 3; times++) globalThis.gc();
+  const { rss, heapUsed, external } = process.memoryUsage();
+  return { rss, heapUsed, external };
+}
+
+await withDirectory(async (dataDir) => {
+  const store = new FileProcessStore({ dataDir, durable: false });
+  store.onProcessChange = () => {};
+  for (let index = 0; index < RECORDS; index++) await store.addProcess(makeProcess(`${index}`));
+  const warm = Math.ceil(rounds / 5);
+  for (let number = 0; number < warm; number++) await round(store, dataDir, number);
+  const before = memory();
+  for (let number = warm; number < rounds; number++) await round(store, dataDir, number);
+  const after = memory();
+  for (const kind of Object.keys(before)) {
+    const growth = after[kind] - before[kind];
+    console.log(`${kind}: ${before[kind]} -> ${after[kind]} bytes`);
+    assert.ok(growth < MOST_GROWTH, `${kind} grew by ${growth} bytes over ${rounds * CALLS} calls`);
+  }
+});

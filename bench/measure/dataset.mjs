@@ -1,0 +1,151 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import process from 'node:process';
+import { PEERS } from '../peers/index.mjs';
+import { FLOORS, ROWS } from '../rows.mjs';
+import { median, significant, summary } from '../statistics.mjs';
+import { measureMemory } from './memory.mjs';
+import { Participant } from './participant.mjs';
+
+const FEWEST = 3;
+
+/**
+ * Measures one data set: all peers and floors in turn, row by row.
+ *
+ * @param {object} set see `plan.mjs`
+ * @param {{ plan: object, peers: string[], dir: string, log: (line: string) => void }} bench
+ * @returns `{ records, size, text, shape, bytes, rows: { [row]: { [peer or floor]: figures } } }`
+ */
+export async function measureSet(set, { plan, peers, dir, log }) {
+  const home = join(dir, set.name.replace(/\W+/g, '-'));
+  mkdirSync(home);
+  const names = peers.filter((peer) => !set.peers || set.peers.includes(peer) || plan.close.includes(peer));
+  const folders = new Map(names.map((peer) => [peer, join(home, peer)]));
+  const source = join(folders.get('ours'), 'processes.json');
+  const stores = new Map();
+  const neighbour = new Participant('neighbour');
+  const rows = {};
+  let bytes = 0;
+  try {
+    for (const peer of names) {
+      const store = new Participant('store', { peer, dir: folders.get(peer), set, first: 0 });
+      stores.set(peer, store);
+      await store.ask('seed');
+      await store.ask('check', { seeded: true });
+    }
+    bytes = statSync(source).size;
+    stores.set('floors', new Participant('floors', { dir: join(home, 'floors'), source, set }));
+
+    const context = { plan, set, stores, folders, neighbour, home };
+    for (const row of set.rows) {
+      log(`${set.name}: ${row}`);
+      rows[row] = await measureRow(row, context);
+    }
+    if (set.blocking) await measureBlocking(rows, context);
+    for (const peer of names) await stores.get(peer).ask('check', { seeded: false });
+  } finally {
+    for (const participant of [...stores.values(), neighbour]) await participant.stop().catch(() => {});
+  }
+  const remembered = set.memory === 'all' ? names : set.memory;
+  if (remembered.length > 0) {
+    log(`${set.name}: peak memory`);
+    await measureMemory(rows, { plan, set, peers: remembered, folders });
+  }
+  rmSync(home, { recursive: true });
+  const { records, size, text, shape } = set;
+  return { records, size, text, shape, bytes, rows };
+}
+
+/** Goes round among those who take part, until each has used up its time. */
+async function measureRow(name, context) {
+  const { plan, set } = context;
+  const row = ROWS[name];
+  const isClose = (entrant) => Boolean(row.floors && row.writes) && !isDistant(entrant, plan);
+  const entrants = entrantsOf(name, context).map((entrant) => {
+    const kind = isClose(entrant) ? 'close' : kindOf(row);
+    const milliseconds = plan.times[kind] * set.share;
+    return { ...entrant, milliseconds, wall: [], busy: [], spent: 0, scaled: false };
+  });
+  const rounds = row.floors && row.writes ? plan.rounds.close : plan.rounds.usual;
+  for (let round = 0; round < rounds; round += 1) {
+    for (let place = 0; place < entrants.length; place += 1) {
+      const entrant = entrants[(place + round) % entrants.length];
+      if (isDone(entrant)) continue;
+      await takeTurn(entrant, entrant.milliseconds / rounds, context);
+    }
+  }
+  return Object.fromEntries(entrants.map((entrant) => [entrant.key, figures(entrant)]));
+}
+
+function isDistant({ key, row }, plan) {
+  return row in ROWS && !plan.close.includes(key);
+}
+
+function kindOf(row) {
+  if (row.outside) return 'outside';
+  if (row.burst) return 'burst';
+  return row.writes ? 'write' : 'read';
+}
+
+function entrantsOf(name, { stores, set }) {
+  const row = ROWS[name];
+  const peers = [...stores.keys()]
+    .filter((peer) => peer !== 'floors')
+    .filter((peer) => row.writes || PEERS[peer].reads !== false)
+    .map((peer) => ({ key: peer, row: name, participant: stores.get(peer) }));
+  const floors = (set.floors === false ? [] : (row.floors ?? [])).map((floor) => ({
+    key: floor,
+    row: floor,
+    participant: stores.get('floors'),
+  }));
+  return [...floors, ...peers];
+}
+
+/** Enough time spent, and enough samples, unless they are very dear. */
+function isDone({ spent, wall, milliseconds }) {
+  return spent >= milliseconds && (wall.length >= FEWEST || spent >= 4 * milliseconds);
+}
+
+async function takeTurn(entrant, milliseconds, { plan, set, folders, neighbour }) {
+  const { key, row, participant } = entrant;
+  const { writes, outside } = ROWS[row] ?? FLOORS[row];
+  if (writes) settleDisk();
+  const began = performance.now();
+  do {
+    const change = { peer: key, dir: folders.get(key), set };
+    const input = outside
+      ? { row, calls: 1, expect: await neighbour.ask('change', change) }
+      : { row, milliseconds, longestBurst: plan.longestBurst };
+    const { wall, busy, scaled } = await participant.ask('sample', input);
+    entrant.wall.push(...wall);
+    entrant.busy.push(...busy);
+    entrant.scaled = scaled;
+  } while (outside && performance.now() - began < milliseconds);
+  entrant.spent += performance.now() - began;
+}
+
+/** What others wrote without syncing must not be waited for by the next one who syncs. */
+function settleDisk() {
+  if (process.platform !== 'win32') spawnSync('sync');
+}
+
+function figures({ wall, busy, scaled }) {
+  const result = { wall: summary(wall), busy: significant(median(busy)) };
+  return scaled ? { ...result, scaled } : result;
+}
+
+/** Adds to each figure the longest single gap between two turns of the event loop. */
+async function measureBlocking(rows, { plan, stores }) {
+  for (const [name, cells] of Object.entries(rows)) {
+    if (ROWS[name].outside) continue;
+    for (const [peer, cell] of Object.entries(cells)) {
+      // What takes seconds blocks in the same places as what takes milliseconds.
+      if (!PEERS[peer] || cell.wall.median > 1_000) continue;
+      const calls = cell.wall.median > 100 ? FEWEST : plan.blockingCalls;
+      const { gaps, argument } = await stores.get(peer).ask('block', { row: name, calls });
+      cell.blocked = { median: significant(median(gaps)), longest: significant(Math.max(...gaps)) };
+      if (argument.length > 0) cell.blocked.argument = significant(median(argument));
+    }
+  }
+}

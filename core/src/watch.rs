@@ -1,0 +1,233 @@
+//! What others change in `processes.json`: other programs, and other stores of this one.
+//!
+//! The system tells that something happened in the directory; what happened is found by comparing the content
+//! now with the records that are known. A store's own mutations are made known by [`Watch::account`], before a
+//! comparison can see them ([`DataFile::read_settled`]), so they are not reported.
+
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use notify::event::{AccessKind, AccessMode};
+use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+
+use crate::commit::Receipt;
+use crate::error::{Context, Error};
+use crate::file::DataFile;
+use crate::place;
+use crate::process::Process;
+use crate::record::Record;
+use crate::snapshot::Content;
+
+/// A change that somebody else made.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// A record with a new id.
+    Added(Arc<Process>),
+    /// A record as it is now.
+    Updated(Arc<Process>),
+    /// A record as it was.
+    Removed(Arc<Process>),
+}
+
+/// A running watch; dropping it ends it.
+#[derive(Debug)]
+pub struct Watch {
+    known: Arc<Known>,
+    wake: Sender<Wake>,
+}
+
+/// The records that need not be reported, by id. `None` until the file could be read for the first time.
+#[derive(Debug, Default)]
+struct Known(Mutex<Option<ById>>);
+
+type ById = HashMap<Arc<[u8]>, Arc<Process>>;
+
+enum Wake {
+    Changed,
+    Stop,
+}
+
+impl Watch {
+    /// Begins to watch. `report` is called on a thread of the watch, with changes in file order.
+    pub fn start(
+        file: Arc<DataFile<Process>>,
+        report: impl Fn(Vec<Change>) + Send + 'static,
+    ) -> Result<Watch, Error> {
+        let (wake, woken) = channel();
+        let mut places = Places::new(file.path(), wake.clone())?;
+        places.follow()?;
+        let known = Arc::new(Known::default());
+        // What is there now is known; a file that can't be read yet is compared once it can.
+        let _ = file.read_settled(|content| known.compare(content));
+        let watch = Watch { known: known.clone(), wake };
+        let work = move || run(&file, &known, &mut places, &woken, &report);
+        let started = thread::Builder::new().name("file-process-store watch".into()).spawn(work);
+        started.context("watch", Path::new("thread")).map(|_| watch)
+    }
+
+    /// Makes the results of a batch known, so that they are not reported. To be called from the batch's callback.
+    pub fn account(&self, receipt: &Receipt<Process>) {
+        let mut known = self.known.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(known) = known.as_mut() else { return };
+        for done in receipt.results.iter().flatten() {
+            if let Some(record) = done.record.as_ref().filter(|_| done.count > 0) {
+                known.insert(record.id().clone(), record.clone());
+            }
+            for removed in &done.removed {
+                known.remove(removed.id());
+            }
+        }
+        for pruned in &receipt.pruned {
+            known.remove(pruned.id());
+        }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let _ = self.wake.send(Wake::Stop);
+    }
+}
+
+impl Known {
+    /// The changes since the last call, which are known from now on.
+    fn compare(&self, content: &Content<Process>) -> Vec<Change> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let first_of_id =
+            |(place, record): &(usize, &Arc<Process>)| content.place(record.id()) == Some(*place);
+        let records = content.records().iter().enumerate().filter(first_of_id).map(|(_, record)| record);
+        let Some(known) = known.as_mut() else {
+            *known = Some(records.map(|record| (record.id().clone(), record.clone())).collect());
+            return Vec::new();
+        };
+        let mut changes = Vec::new();
+        for record in records {
+            match known.insert(record.id().clone(), record.clone()) {
+                None => changes.push(Change::Added(record.clone())),
+                Some(old) if Arc::ptr_eq(&old, record) || old.text() == record.text() => {}
+                Some(_) => changes.push(Change::Updated(record.clone())),
+            }
+        }
+        changes.extend(
+            known.extract_if(|id, _| content.place(id).is_none()).map(|(_, record)| Change::Removed(record)),
+        );
+        changes
+    }
+}
+
+fn run(
+    file: &DataFile<Process>,
+    known: &Known,
+    places: &mut Places,
+    woken: &Receiver<Wake>,
+    report: &impl Fn(Vec<Change>),
+) {
+    while let Ok(Wake::Changed) = woken.recv() {
+        // One comparison answers for all that has happened until it begins.
+        if woken.try_iter().any(|wake| matches!(wake, Wake::Stop)) {
+            return;
+        }
+        // If there is no watch to be had now, the next event of those that are left tries again.
+        let _ = places.follow();
+        // A file that is damaged, or half written in place, is compared when it has been mended.
+        let changes = file.read_settled(|content| known.compare(content)).unwrap_or_default();
+        if !changes.is_empty() {
+            report(changes);
+        }
+    }
+}
+
+/// The directories whose events are wanted: the data directory or, until it is there, the nearest one above it,
+/// and the directory that the data file's link leads to, if it is a link.
+#[derive(Debug)]
+struct Places {
+    path: PathBuf,
+    watcher: RecommendedWatcher,
+    /// Each with the identity that it had when its watch was placed.
+    watched: Vec<(PathBuf, (u64, u64))>,
+}
+
+impl Places {
+    fn new(path: &Path, wake: Sender<Wake>) -> Result<Self, Error> {
+        let name = path.file_name().unwrap_or_default().to_owned();
+        let on_event = move |event: notify::Result<Event>| {
+            if event.map_or(true, |event| may_matter(&event, &name)) {
+                let _ = wake.send(Wake::Changed);
+            }
+        };
+        let watcher = notify::recommended_watcher(on_event).map_err(|error| refused(error, path))?;
+        Ok(Places { path: path.to_owned(), watcher, watched: Vec::new() })
+    }
+
+    /// Places watches where they belong now. A directory that was replaced is another one.
+    fn follow(&mut self) -> Result<(), Error> {
+        loop {
+            let wanted = self.wanted();
+            if wanted == self.watched {
+                return Ok(());
+            }
+            for (dir, _) in self.watched.drain(..) {
+                // Gone with its directory, in most cases.
+                let _ = self.watcher.unwatch(&dir);
+            }
+            for (dir, identity) in wanted {
+                match self.watcher.watch(&dir, RecursiveMode::NonRecursive) {
+                    Ok(()) => self.watched.push((dir, identity)),
+                    // Removed just now: look again.
+                    Err(error) if is_gone(&error) => {}
+                    Err(error) => return Err(refused(error, &dir)),
+                }
+            }
+        }
+    }
+
+    fn wanted(&self) -> Vec<(PathBuf, (u64, u64))> {
+        let fs = &crate::fs::RealFs;
+        let target = place::resolve(fs, &self.path).unwrap_or_else(|_| self.path.clone());
+        let mut wanted: Vec<(PathBuf, (u64, u64))> = Vec::new();
+        for path in [&self.path, &target] {
+            let nearest = path.ancestors().skip(1).find_map(|dir| {
+                let found = crate::fs::FileSystem::stat(fs, dir).ok()?;
+                Some((dir.to_owned(), (found.stamp.dev, found.stamp.ino)))
+            });
+            wanted.extend(nearest.filter(|nearest| !wanted.contains(nearest)));
+        }
+        wanted
+    }
+}
+
+/// Reading is no change; our own reading would wake us for ever. Nor are temporary and lock files.
+fn may_matter(event: &Event, name: &OsStr) -> bool {
+    let read_only =
+        matches!(event.kind, EventKind::Access(kind) if kind != AccessKind::Close(AccessMode::Write));
+    let beside = |path: &PathBuf| {
+        let found = path.file_name().unwrap_or_default().as_encoded_bytes();
+        found.strip_prefix(name.as_encoded_bytes()).is_some_and(|rest| rest.starts_with(b"."))
+    };
+    !read_only && (event.paths.is_empty() || !event.paths.iter().all(beside))
+}
+
+fn is_gone(error: &notify::Error) -> bool {
+    match &error.kind {
+        notify::ErrorKind::PathNotFound => true,
+        notify::ErrorKind::Io(error) => error.kind() == std::io::ErrorKind::NotFound,
+        _ => false,
+    }
+}
+
+fn refused(error: notify::Error, path: &Path) -> Error {
+    let (kind, os, reason) = match error.kind {
+        notify::ErrorKind::Io(error) => (error.kind(), error.raw_os_error(), error.to_string()),
+        notify::ErrorKind::MaxFilesWatch => (
+            std::io::ErrorKind::StorageFull,
+            None,
+            "the system has no file watch left (see fs.inotify.max_user_watches)".to_owned(),
+        ),
+        _ => (std::io::ErrorKind::Other, None, error.to_string()),
+    };
+    Error::System { syscall: "watch", path: path.to_owned(), kind, os, reason, committed: false }
+}

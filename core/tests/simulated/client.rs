@@ -1,0 +1,308 @@
+//! One process's way to the world, through the seam: counts its calls, fails them as planned, and lets
+//! others come in between.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::panic::resume_unwind;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use file_process_store_core::fs::{File, FileSystem, FileTime, Stat};
+
+use super::file::OpenFile;
+use super::world::{Body, Id, World, directory, file};
+
+/// The calls of the seam.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Op {
+    Stat,
+    StatLink,
+    ReadLink,
+    Open,
+    CreateNew,
+    OpenLock,
+    Rename,
+    Remove,
+    List,
+    CreateDir,
+    SyncDir,
+    SetDirOwner,
+    FileStat,
+    Read,
+    Write,
+    Sync,
+    SetMode,
+    SetOwner,
+    TryLock,
+}
+
+#[derive(Clone, Debug)]
+pub struct Call {
+    pub op: Op,
+    pub path: PathBuf,
+    /// The open file that was asked, where one was.
+    pub id: Option<Id>,
+}
+
+/// How a call fails.
+#[derive(Clone, Copy, Debug)]
+pub enum Failure {
+    /// With this error of the system.
+    Errno(i32),
+    /// A write or read stops here and claims success.
+    Short,
+    /// The process dies here, with all its handles; nothing that it meant to do afterwards happens.
+    Kill,
+}
+
+/// Which calls fail after the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    Once,
+    /// Every later call of the same kind, too.
+    Kind,
+    /// Every later call.
+    All,
+}
+
+#[derive(Default)]
+struct Own {
+    calls: Vec<Call>,
+    failure: Option<(usize, Failure, Reach)>,
+    failing: Option<Op>,
+    interruption: Option<(When, Box<dyn FnOnce() + Send>)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum When {
+    Call(usize),
+    First(Op),
+}
+
+#[derive(Clone)]
+pub struct Client {
+    world: Arc<Mutex<World>>,
+    /// States of the world between calls, where they are being recorded.
+    states: Arc<Mutex<Option<Vec<World>>>>,
+    own: Arc<Mutex<Own>>,
+}
+
+impl Client {
+    pub fn new(world: World) -> Self {
+        Client { world: Arc::new(Mutex::new(world)), states: Arc::default(), own: Arc::default() }
+    }
+
+    /// Another process in the same world.
+    pub fn another(&self) -> Self {
+        Client { own: Arc::default(), ..self.clone() }
+    }
+
+    pub fn world<T>(&self, look: impl FnOnce(&mut World) -> T) -> T {
+        look(&mut self.world.lock().unwrap())
+    }
+
+    /// Plans a failure of call number `at`, counted from now.
+    pub fn fail(&self, at: usize, failure: Failure, reach: Reach) {
+        *self.own.lock().unwrap() = Own { failure: Some((at, failure, reach)), ..Own::default() };
+    }
+
+    /// Lets something happen just before call number `at`, counted from now.
+    pub fn interrupt(&self, at: usize, what: impl FnOnce() + Send + 'static) {
+        let interruption = Some((When::Call(at), Box::new(what) as _));
+        *self.own.lock().unwrap() = Own { interruption, ..Own::default() };
+    }
+
+    /// The same just before the first call of a kind.
+    pub fn interrupt_first(&self, op: Op, what: impl FnOnce() + Send + 'static) {
+        let interruption = Some((When::First(op), Box::new(what) as _));
+        *self.own.lock().unwrap() = Own { interruption, ..Own::default() };
+    }
+
+    /// Ends all that was planned, and hands over the calls since then.
+    pub fn calls(&self) -> Vec<Call> {
+        std::mem::take(&mut *self.own.lock().unwrap()).calls
+    }
+
+    pub fn record_states(&self) {
+        *self.states.lock().unwrap() = Some(Vec::new());
+    }
+
+    /// Every state of the world since the recording began, without the present one.
+    pub fn recorded_states(&self) -> Vec<World> {
+        self.states.lock().unwrap().take().unwrap_or_default()
+    }
+
+    /// Every call passes here first. True where a write or read is to stop.
+    pub(super) fn enter(&self, op: Op, path: &Path, id: Option<Id>) -> io::Result<bool> {
+        let interruption = {
+            let mut own = self.own.lock().unwrap();
+            let number = own.calls.len();
+            own.interruption
+                .take_if(|(when, _)| match *when {
+                    When::Call(at) => at == number,
+                    When::First(first) => first == op,
+                })
+                .map(|(_, what)| what)
+        };
+        if let Some(interrupt) = interruption {
+            interrupt();
+        }
+        self.world(|world| {
+            world.clock.now += world.clock.step;
+            if let Some(states) = &mut *self.states.lock().unwrap()
+                && states.last().is_none_or(|last| last.changes != world.changes)
+            {
+                states.push(world.clone());
+            }
+        });
+        let failure = {
+            let mut own = self.own.lock().unwrap();
+            let number = own.calls.len();
+            own.calls.push(Call { op, path: path.to_owned(), id });
+            own.planned(number, op)
+        };
+        match failure {
+            None => Ok(false),
+            Some(Failure::Short) => Ok(matches!(op, Op::Write | Op::Read)),
+            Some(Failure::Errno(number)) => Err(io::Error::from_raw_os_error(number)),
+            // Unwinding closes the handles as the kernel would. No panic hook runs.
+            Some(Failure::Kill) => resume_unwind(Box::new("killed".to_owned())),
+        }
+    }
+
+    fn opened(&self, path: &Path, id: Id, writable: bool) -> Box<dyn File> {
+        Box::new(OpenFile::new(self.clone(), path, id, writable))
+    }
+
+    fn create(&self, path: &Path, body: Body, mode: u32) -> io::Result<Id> {
+        self.world(|world| {
+            let at = world.find(path, false)?;
+            if at.id.is_some() {
+                return Err(ErrorKind::AlreadyExists.into());
+            }
+            let id = world.create(body, mode);
+            world.add(at.dir, at.name, id)?;
+            Ok(id)
+        })
+    }
+}
+
+impl Own {
+    fn planned(&mut self, number: usize, op: Op) -> Option<Failure> {
+        let (at, failure, reach) = self.failure?;
+        if number == at {
+            self.failing = Some(op);
+        }
+        let hit = match reach {
+            Reach::Once => number == at,
+            Reach::Kind => number >= at && self.failing == Some(op),
+            Reach::All => number >= at,
+        };
+        hit.then_some(failure)
+    }
+}
+
+impl FileSystem for Client {
+    fn stat(&self, path: &Path) -> io::Result<Stat> {
+        self.enter(Op::Stat, path, None)?;
+        self.world(|world| Ok(world.stat(world.lookup(path, true)?)))
+    }
+
+    fn stat_link(&self, path: &Path) -> io::Result<Stat> {
+        self.enter(Op::StatLink, path, None)?;
+        self.world(|world| Ok(world.stat(world.lookup(path, false)?)))
+    }
+
+    fn read_link(&self, path: &Path) -> io::Result<PathBuf> {
+        self.enter(Op::ReadLink, path, None)?;
+        self.world(|world| match &world.nodes[world.lookup(path, false)?].body {
+            Body::Link(target) => Ok(target.clone()),
+            _ => Err(ErrorKind::InvalidInput.into()),
+        })
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn File>> {
+        self.enter(Op::Open, path, None)?;
+        let id = self.world(|world| world.lookup(path, true))?;
+        Ok(self.opened(path, id, false))
+    }
+
+    fn create_new(&self, path: &Path) -> io::Result<Box<dyn File>> {
+        self.enter(Op::CreateNew, path, None)?;
+        let id = self.create(path, file(), 0o600)?;
+        Ok(self.opened(path, id, true))
+    }
+
+    fn open_lock(&self, path: &Path) -> io::Result<Box<dyn File>> {
+        self.enter(Op::OpenLock, path, None)?;
+        let there = self.world(|world| world.find(path, false))?.id;
+        let id = match there {
+            Some(id) => id,
+            None => self.create(path, file(), 0o600)?,
+        };
+        if !self.world(|world| matches!(world.nodes[id].body, Body::File { .. })) {
+            return Err(io::Error::other("not a regular file"));
+        }
+        Ok(self.opened(path, id, true))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.enter(Op::Rename, to, None)?;
+        self.world(|world| world.rename(world.find(from, false)?, world.find(to, false)?))
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.enter(Op::Remove, path, None)?;
+        self.world(|world| world.remove(world.find(path, false)?))
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<OsString>> {
+        self.enter(Op::List, dir, None)?;
+        self.world(|world| match &world.nodes[world.lookup(dir, true)?].body {
+            Body::Directory { soft, .. } => Ok(soft.keys().cloned().collect()),
+            _ => Err(ErrorKind::NotADirectory.into()),
+        })
+    }
+
+    fn create_dir(&self, dir: &Path) -> io::Result<()> {
+        self.enter(Op::CreateDir, dir, None)?;
+        self.create(dir, directory(), 0o700).map(drop)
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        self.enter(Op::SyncDir, dir, None)?;
+        self.world(|world| {
+            let id = world.lookup(dir, true)?;
+            world.sync(id);
+            Ok(())
+        })
+    }
+
+    fn set_dir_owner(&self, dir: &Path, owner: (u32, u32)) -> io::Result<()> {
+        self.enter(Op::SetDirOwner, dir, None)?;
+        self.world(|world| {
+            let id = world.lookup(dir, false)?;
+            world.nodes[id].owner = owner;
+            Ok(())
+        })
+    }
+
+    fn now(&self) -> FileTime {
+        self.world(|world| world.clock.now())
+    }
+
+    fn is_local(&self, _path: &Path) -> bool {
+        self.world(|world| world.local)
+    }
+
+    fn has_identity(&self) -> bool {
+        self.world(|world| world.identity)
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("Client")
+    }
+}

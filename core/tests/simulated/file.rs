@@ -1,0 +1,121 @@
+//! An open file of the simulated world.
+
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use file_process_store_core::fs::{File, Stat};
+
+use super::client::{Client, Op};
+use super::world::Id;
+
+#[derive(Debug)]
+pub struct OpenFile {
+    client: Client,
+    path: PathBuf,
+    id: Id,
+    handle: u64,
+    writable: bool,
+}
+
+static HANDLES: AtomicU64 = AtomicU64::new(1);
+
+impl OpenFile {
+    pub fn new(client: Client, path: &Path, id: Id, writable: bool) -> Self {
+        client.world(|world| world.opened(id));
+        let handle = HANDLES.fetch_add(1, Ordering::Relaxed);
+        OpenFile { client, path: path.to_owned(), id, handle, writable }
+    }
+
+    fn enter(&self, op: Op) -> io::Result<bool> {
+        self.client.enter(op, &self.path, Some(self.id))
+    }
+}
+
+impl Drop for OpenFile {
+    fn drop(&mut self) {
+        self.client.world(|world| world.closed(self.id, self.handle));
+    }
+}
+
+impl File for OpenFile {
+    fn stat(&self) -> io::Result<Stat> {
+        self.enter(Op::FileStat)?;
+        self.client.world(|world| Ok(world.stat(self.id)))
+    }
+
+    /// In two calls, so that others can come in between.
+    fn read_all(&mut self, _size: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        for half in 0..2 {
+            if self.enter(Op::Read)? {
+                break;
+            }
+            self.client.world(|world| {
+                let content = world.content(self.id)?;
+                let end = if half == 0 { content.len() / 2 } else { content.len() };
+                bytes.extend_from_slice(content.get(bytes.len()..end).unwrap_or_default());
+                io::Result::Ok(())
+            })?;
+        }
+        Ok(bytes)
+    }
+
+    /// In two calls, so that the machine can stop in between.
+    fn write_all(&mut self, parts: &[&[u8]]) -> io::Result<()> {
+        if !self.writable {
+            return Err(ErrorKind::PermissionDenied.into());
+        }
+        let bytes = parts.concat();
+        let (first, second) = bytes.split_at(bytes.len() / 2);
+        for half in [first, second] {
+            if self.enter(Op::Write)? {
+                break;
+            }
+            self.client.world(|world| {
+                let content = [world.content(self.id)?, half].concat();
+                world.set_content(self.id, content)
+            })?;
+        }
+        Ok(())
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        let entered = self.enter(Op::Sync);
+        self.client.world(|world| match &entered {
+            Ok(_) => world.sync(self.id),
+            Err(_) => world.sync_failed(self.id),
+        });
+        entered.map(drop)
+    }
+
+    fn set_mode(&self, mode: u32) -> io::Result<()> {
+        self.enter(Op::SetMode)?;
+        self.client.world(|world| {
+            world.nodes[self.id].mode = mode;
+            world.touched(self.id);
+        });
+        Ok(())
+    }
+
+    fn set_owner(&self, owner: (u32, u32)) -> io::Result<()> {
+        self.enter(Op::SetOwner)?;
+        self.client.world(|world| {
+            world.nodes[self.id].owner = owner;
+            world.touched(self.id);
+        });
+        Ok(())
+    }
+
+    fn try_lock(&self) -> io::Result<bool> {
+        self.enter(Op::TryLock)?;
+        self.client.world(|world| {
+            let holder = &mut world.nodes[self.id].locked_by;
+            let free = holder.is_none_or(|holder| holder == self.handle);
+            if free {
+                *holder = Some(self.handle);
+            }
+            Ok(free)
+        })
+    }
+}

@@ -1,0 +1,333 @@
+//! The disk: files, directories and links, what programs see of them and what a power loss leaves.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::ffi::OsString;
+use std::io::{self, ErrorKind};
+use std::path::{Component, Path, PathBuf};
+
+use file_process_store_core::fs::{FileKind, FileTime, Stamp, Stat};
+
+use super::clock::Clock;
+
+/// A file for the simulation; unlike its inode number it is never used again.
+pub type Id = usize;
+pub type Names = BTreeMap<OsString, Id>;
+
+pub const ROOT: Id = 0;
+
+#[derive(Clone, Debug)]
+pub enum Body {
+    File {
+        soft: Vec<u8>,
+        hard: Vec<u8>,
+        /// A sync has failed: as in Linux, the dirty pages are forgotten and later syncs are lies.
+        forgotten: bool,
+    },
+    Directory {
+        soft: Names,
+        hard: Names,
+        /// What differs between the two, in order.
+        pending: Vec<Change>,
+    },
+    Link(PathBuf),
+    Fifo,
+}
+
+/// A change of a directory that no sync has made certain yet.
+#[derive(Clone, Debug)]
+pub enum Change {
+    Added(OsString, Id),
+    Removed(OsString),
+    Renamed(OsString, OsString, Id),
+}
+
+#[derive(Clone, Debug)]
+pub struct Node {
+    pub body: Body,
+    pub mode: u32,
+    pub owner: (u32, u32),
+    pub mtime: FileTime,
+    pub ctime: FileTime,
+    /// The open handle that holds the advisory lock.
+    pub locked_by: Option<u64>,
+    number: u64,
+    names: usize,
+    handles: usize,
+}
+
+/// Where a path leads: the directory, the last name, and what is there.
+#[derive(Debug)]
+pub struct Found {
+    pub dir: Id,
+    pub name: OsString,
+    pub id: Option<Id>,
+}
+
+#[derive(Clone, Debug)]
+pub struct World {
+    pub nodes: Vec<Node>,
+    pub clock: Clock,
+    /// Whether stamps have inode numbers and change times (Unix) or not (Windows).
+    pub identity: bool,
+    /// Whether the file system counts as local.
+    pub local: bool,
+    /// Whether renaming a file changes its ctime. It does on most file systems, and POSIX asks for neither.
+    pub rename_changes_ctime: bool,
+    /// Whether a sync of a file does anything; a checker that doesn't notice is worth nothing.
+    pub syncs_files: bool,
+    /// The same for directories.
+    pub syncs_directories: bool,
+    /// Counts changes, so that equal states are easy to skip.
+    pub changes: u64,
+    /// Inode numbers that are free, the one to be given out next behind.
+    free: Vec<u64>,
+    next_number: u64,
+}
+
+impl World {
+    pub fn new() -> Self {
+        let mut world = World {
+            nodes: Vec::new(),
+            clock: Clock::default(),
+            identity: true,
+            local: true,
+            rename_changes_ctime: true,
+            syncs_files: true,
+            syncs_directories: true,
+            changes: 0,
+            free: Vec::new(),
+            next_number: 100,
+        };
+        world.create(directory(), 0o755);
+        world.nodes[ROOT].names = 1;
+        world
+    }
+
+    /// Follows links in the last component too if `follow`.
+    pub fn find(&self, path: &Path, follow: bool) -> io::Result<Found> {
+        let mut dirs = vec![ROOT];
+        let mut rest = names(path);
+        let mut links = 0;
+        while let Some(name) = rest.pop_front() {
+            let dir = *dirs.last().unwrap();
+            if name == ".." {
+                dirs.truncate(dirs.len().max(2) - 1);
+                continue;
+            }
+            let Body::Directory { soft, .. } = &self.nodes[dir].body else {
+                return Err(ErrorKind::NotADirectory.into());
+            };
+            let id = soft.get(&name).copied();
+            match id.map(|id| &self.nodes[id].body) {
+                Some(Body::Link(target)) if follow || !rest.is_empty() => {
+                    links += 1;
+                    if links > 40 {
+                        return Err(io::Error::other("too many levels of symbolic links"));
+                    }
+                    if target.is_absolute() {
+                        dirs.truncate(1);
+                    }
+                    let mut target = names(target);
+                    target.append(&mut rest);
+                    rest = target;
+                }
+                _ if rest.is_empty() => return Ok(Found { dir, name, id }),
+                Some(_) => dirs.extend(id),
+                None => return Err(ErrorKind::NotFound.into()),
+            }
+        }
+        Ok(Found { dir: ROOT, name: OsString::new(), id: dirs.pop() })
+    }
+
+    pub fn lookup(&self, path: &Path, follow: bool) -> io::Result<Id> {
+        self.find(path, follow)?.id.ok_or_else(|| ErrorKind::NotFound.into())
+    }
+
+    pub fn stat(&self, id: Id) -> Stat {
+        let node = &self.nodes[id];
+        let (kind, size) = match &node.body {
+            Body::File { soft, .. } => (FileKind::Regular, soft.len()),
+            Body::Directory { .. } => (FileKind::Directory, 4096),
+            Body::Link(target) => (FileKind::Link, target.as_os_str().len()),
+            Body::Fifo => (FileKind::Special, 0),
+        };
+        let stamp = Stamp {
+            dev: u64::from(self.identity),
+            ino: if self.identity { node.number } else { 0 },
+            size: size as u64,
+            mtime: node.mtime,
+            ctime: if self.identity { node.ctime } else { node.mtime },
+        };
+        Stat { kind, stamp, mode: node.mode, owner: node.owner }
+    }
+
+    pub fn create(&mut self, body: Body, mode: u32) -> Id {
+        let number = self.free.pop().unwrap_or_else(|| {
+            self.next_number += 1;
+            self.next_number
+        });
+        let now = self.clock.stamp();
+        let (mtime, ctime) = (now, now);
+        self.nodes.push(Node {
+            body,
+            mode,
+            owner: (1000, 1000),
+            mtime,
+            ctime,
+            locked_by: None,
+            number,
+            names: 0,
+            handles: 0,
+        });
+        self.nodes.len() - 1
+    }
+
+    /// Puts a name into a directory. What had the name before loses it.
+    pub fn add(&mut self, dir: Id, name: OsString, id: Id) -> io::Result<()> {
+        self.change(dir, Change::Added(name, id))
+    }
+
+    pub fn remove(&mut self, at: Found) -> io::Result<()> {
+        let id = at.id.ok_or(ErrorKind::NotFound)?;
+        if matches!(self.nodes[id].body, Body::Directory { .. }) {
+            return Err(ErrorKind::IsADirectory.into());
+        }
+        self.change(at.dir, Change::Removed(at.name))
+    }
+
+    pub fn rename(&mut self, from: Found, to: Found) -> io::Result<()> {
+        let id = from.id.ok_or(ErrorKind::NotFound)?;
+        if to.id.is_some_and(|id| matches!(self.nodes[id].body, Body::Directory { .. })) {
+            return Err(ErrorKind::IsADirectory.into());
+        }
+        if self.rename_changes_ctime {
+            self.nodes[id].ctime = self.clock.stamp();
+        }
+        if from.dir == to.dir {
+            return self.change(from.dir, Change::Renamed(from.name, to.name, id));
+        }
+        self.change(to.dir, Change::Added(to.name, id))?;
+        self.change(from.dir, Change::Removed(from.name))
+    }
+
+    fn change(&mut self, dir: Id, change: Change) -> io::Result<()> {
+        let Body::Directory { soft, pending, .. } = &mut self.nodes[dir].body else {
+            return Err(ErrorKind::NotADirectory.into());
+        };
+        let before = soft.clone();
+        change.apply(soft);
+        let after = soft.clone();
+        pending.push(change);
+        let ids: Vec<Id> = before.values().chain(after.values()).copied().collect();
+        for id in ids {
+            let count = |names: &Names| names.values().filter(|&&named| named == id).count();
+            if count(&before) != count(&after) {
+                self.nodes[id].names += count(&after);
+                self.nodes[id].names -= count(&before);
+            }
+        }
+        self.touched(dir);
+        for (name, id) in before {
+            if after.get(&name) != Some(&id) {
+                self.reclaim(id);
+            }
+        }
+        Ok(())
+    }
+
+    /// Frees the inode number of a file that has lost its last name and its last handle.
+    fn reclaim(&mut self, id: Id) {
+        let node = &self.nodes[id];
+        if node.names == 0 && node.handles == 0 && !self.free.contains(&node.number) {
+            self.free.push(node.number);
+        }
+    }
+
+    pub fn opened(&mut self, id: Id) {
+        self.nodes[id].handles += 1;
+    }
+
+    pub fn closed(&mut self, id: Id, handle: u64) {
+        let node = &mut self.nodes[id];
+        node.handles -= 1;
+        node.locked_by = node.locked_by.filter(|&holder| holder != handle);
+        self.reclaim(id);
+    }
+
+    pub fn content(&self, id: Id) -> io::Result<&[u8]> {
+        match &self.nodes[id].body {
+            Body::File { soft, .. } => Ok(soft),
+            _ => Err(ErrorKind::IsADirectory.into()),
+        }
+    }
+
+    pub fn set_content(&mut self, id: Id, content: Vec<u8>) -> io::Result<()> {
+        let Body::File { soft, .. } = &mut self.nodes[id].body else {
+            return Err(ErrorKind::IsADirectory.into());
+        };
+        *soft = content;
+        self.nodes[id].mtime = self.clock.stamp();
+        self.touched(id);
+        Ok(())
+    }
+
+    pub fn touched(&mut self, id: Id) {
+        self.changes += 1;
+        self.nodes[id].ctime = self.clock.stamp();
+    }
+
+    pub fn sync(&mut self, id: Id) {
+        self.changes += 1;
+        match &mut self.nodes[id].body {
+            Body::File { soft, hard, forgotten: false } if self.syncs_files => hard.clone_from(soft),
+            Body::Directory { soft, hard, pending } if self.syncs_directories => {
+                hard.clone_from(soft);
+                pending.clear();
+            }
+            _ => {}
+        }
+    }
+
+    pub fn sync_failed(&mut self, id: Id) {
+        if let Body::File { forgotten, .. } = &mut self.nodes[id].body {
+            *forgotten = true;
+        }
+    }
+
+    /// Makes all that there is certain: the state in which a history begins.
+    pub fn settle(&mut self) {
+        for id in 0..self.nodes.len() {
+            self.sync(id);
+        }
+    }
+}
+
+impl Change {
+    pub fn apply(&self, names: &mut Names) {
+        match self {
+            Change::Added(name, id) => drop(names.insert(name.clone(), *id)),
+            Change::Removed(name) => drop(names.remove(name)),
+            Change::Renamed(from, to, id) => {
+                names.remove(from);
+                names.insert(to.clone(), *id);
+            }
+        }
+    }
+}
+
+pub fn file() -> Body {
+    Body::File { soft: Vec::new(), hard: Vec::new(), forgotten: false }
+}
+
+pub fn directory() -> Body {
+    Body::Directory { soft: Names::new(), hard: Names::new(), pending: Vec::new() }
+}
+
+fn names(path: &Path) -> VecDeque<OsString> {
+    let name = |part: Component| match part {
+        Component::Normal(name) => Some(name.to_owned()),
+        Component::ParentDir => Some("..".into()),
+        _ => None,
+    };
+    path.components().filter_map(name).collect()
+}

@@ -1,0 +1,25 @@
+// @ts-check
+'use strict';
+
+const log = require('node:util').debuglog('file-process-store');
+
+/**
+ * With `NODE_DEBUG=file-process-store`, tells what a commit took.
+ * @param {string} file
+ * @param {import('../native').Receipt} receipt
+ */
+function logCommit(file, receipt) {
+  if (!log.enabled) return;
+  const { operations, bytes, took, lockWait, restarts } = receipt.commit();
+  log(
+    '%s: %d operations, %d bytes in %s ms, waited %s ms for the lock, %d restarts',
+    file,
+    operations,
+    bytes,
+    took.toFixed(2),
+    lockWait.toFixed(2),
+    restarts,
+  );
+}
+
+module.exports = { logCommit };

@@ -1,0 +1,163 @@
+/**
+ * Rehearses a release up to the point of publishing, in a folder outside of the tree: the packages for all
+ * platforms are made and checked as the release workflow does it, with this platform's binary as it stands
+ * in the root and empty files for the others. The root package and this platform's are packed.
+ */
+
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = fileURLToPath(new URL('..', import.meta.url));
+
+const NAPI = join(root, 'node_modules', '@napi-rs', 'cli', 'dist', 'cli.js');
+/** The binaries that a release has: how the loader and the compiler call their platforms. */
+const PLATFORMS = {
+  'linux-x64-gnu': 'x86_64-unknown-linux-gnu',
+  'linux-x64-musl': 'x86_64-unknown-linux-musl',
+  'linux-arm64-gnu': 'aarch64-unknown-linux-gnu',
+  'linux-arm64-musl': 'aarch64-unknown-linux-musl',
+  'darwin-x64': 'x86_64-apple-darwin',
+  'darwin-arm64': 'aarch64-apple-darwin',
+  'win32-x64-msvc': 'x86_64-pc-windows-msvc',
+  'win32-arm64-msvc': 'aarch64-pc-windows-msvc',
+};
+
+/**
+ * Runs a command to its end and returns what it printed; if it fails, that is the error.
+ * @param {string} command
+ * @param {string[]} args
+ * @param {string} cwd
+ */
+export function run(command, args, cwd) {
+  // npm's commands are shell scripts on Windows.
+  const shell = process.platform === 'win32' && command === 'npm';
+  const { status, error, stdout, stderr } = spawnSync(command, args, { cwd, shell, encoding: 'utf8' });
+  if (error || status !== 0) {
+    throw new Error(
+      `${command} ${args.join(' ')}: ${error?.message ?? `exit code ${status}`}\n${stdout}${stderr}`,
+    );
+  }
+  return stdout;
+}
+
+/**
+ * Makes the packages in `folder`, and returns where they are.
+ * @param {string} folder
+ * @param {{ allPlatforms: boolean }} options without it, the root package knows this platform's alone
+ */
+export function pack(folder, { allPlatforms }) {
+  const { name, version } = readJson(join(root, 'package.json'));
+  const platform = platformAtHand(name);
+  const platforms = allPlatforms ? Object.keys(PLATFORMS) : [platform];
+  const copy = join(folder, 'package');
+  copyPackage(copy, platforms);
+  addBinaries(name, platform, platforms, copy);
+
+  const prepublish = ['prepublish', '--tag-style', 'npm', '--no-gh-release', '--skip-optional-publish'];
+  for (const args of [['create-npm-dirs'], ['artifacts'], prepublish]) {
+    run(process.execPath, [NAPI, ...args], copy);
+  }
+  const published = readJson(join(copy, 'package.json'));
+  const expected = Object.fromEntries(platforms.map((platform) => [`${name}-${platform}`, version]));
+  assert.deepEqual(published.optionalDependencies, expected);
+  assert.equal(published.dependencies, undefined);
+  for (const each of platforms) checkPlatform(join(copy, 'npm', each), each, published);
+
+  const packages = { root: packOne(copy), platform: packOne(join(copy, 'npm', platform)) };
+  assert.deepEqual(packages.root.files, filesOfRoot());
+  assert.deepEqual(packages.platform.files, ['README.md', `${name}.${platform}.node`, 'package.json'].sort());
+  return { platform, root: packages.root.path, platformPackage: packages.platform.path };
+}
+
+/** @param {string} name */
+function platformAtHand(name) {
+  const prefix = `${name}.${process.platform}-${process.arch}`;
+  const binaries = readdirSync(root).filter((file) => file.startsWith(prefix) && file.endsWith('.node'));
+  assert.equal(binaries.length, 1, `expected one ${prefix}*.node: run \`npm run build\` first`);
+  return binaries[0].slice(name.length + 1, -'.node'.length);
+}
+
+/** What the root package is to hold, no more and no less. */
+function filesOfRoot() {
+  const lib = readdirSync(join(root, 'lib')).map((file) => `lib/${file}`);
+  const documents = ['README.md', 'CHANGELOG.md', 'LICENSE'];
+  return [...documents, 'package.json', 'index.js', 'index.d.ts', 'native.js', 'native.d.ts', ...lib].sort();
+}
+
+/**
+ * Copies what npm takes from the tree as it is committed.
+ * @param {string} copy
+ * @param {string[]} platforms
+ */
+function copyPackage(copy, platforms) {
+  const [{ files }] = JSON.parse(run('npm', ['pack', '--dry-run', '--json'], root));
+  assert.deepEqual(files.map(({ path }) => path).sort(), filesOfRoot());
+  for (const { path } of files) cpSync(join(root, path), join(copy, path));
+
+  const committed = readJson(join(root, 'package.json'));
+  assert.equal(committed.dependencies ?? committed.optionalDependencies, undefined);
+  for (const script of ['preinstall', 'install', 'postinstall']) assert.ok(!(script in committed.scripts));
+  assert.deepEqual(committed.napi.targets, Object.values(PLATFORMS));
+  committed.napi.targets = platforms.map((platform) => PLATFORMS[platform]);
+  writeFileSync(join(copy, 'package.json'), JSON.stringify(committed, null, 2));
+}
+
+/**
+ * Puts the binaries where the release workflow has them.
+ * @param {string} name
+ * @param {string} platform
+ * @param {string[]} platforms
+ * @param {string} copy
+ */
+function addBinaries(name, platform, platforms, copy) {
+  const artifacts = join(copy, 'artifacts');
+  mkdirSync(artifacts);
+  for (const each of platforms) {
+    const binary = `${name}.${each}.node`;
+    if (each === platform) cpSync(join(root, binary), join(artifacts, binary));
+    else writeFileSync(join(artifacts, binary), '');
+  }
+}
+
+/**
+ * A platform's package must be one that npm installs on that platform and on no other.
+ * @param {string} folder
+ * @param {string} platform
+ * @param {{ name: string, version: string, license: string, engines: object }} published
+ */
+function checkPlatform(folder, platform, { name, version, license, engines }) {
+  const [os, cpu, abi] = platform.split('-');
+  const found = readJson(join(folder, 'package.json'));
+  const libc = { gnu: ['glibc'], musl: ['musl'] }[abi];
+  const expected = { name: `${name}-${platform}`, version, license, engines, os: [os], cpu: [cpu], libc };
+  for (const [key, value] of Object.entries(expected)) {
+    assert.deepEqual(found[key], value, `${key} of ${expected.name}`);
+  }
+}
+
+/** @param {string} folder */
+function packOne(folder) {
+  const [{ filename, files }] = JSON.parse(run('npm', ['pack', '--json'], folder));
+  return { path: join(folder, filename), files: files.map(({ path }) => path).sort() };
+}
+
+/**
+ * Makes an empty project in `folder` and installs packages from their files: without a network, without
+ * scripts, and so without a compiler.
+ * @param {string} folder
+ * @param {string[]} packages
+ */
+export function install(folder, packages) {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'package.json'), '{ "private": true }\n');
+  const options = ['--offline', '--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock'];
+  run('npm', ['install', ...options, ...packages], folder);
+}
+
+/** @param {string} path */
+export function readJson(path) {
+  return JSON.parse(readFileSync(path, 'utf8'));
+}

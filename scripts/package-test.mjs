@@ -1,0 +1,242 @@
+/**
+ * Tests the package as its users get it: packed, and installed from files into an empty project.
+ *
+ * Usage: `node scripts/package-test.mjs [--short]`. The short form is for the runtime at hand and downloads
+ * nothing; the long one takes minutes, and installs other runtimes and tools into a cache.
+ */
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { install, pack, root } from './package-pack.mjs';
+import { installTools, installedRuntimes, oldestHost, ownRuntime, tool } from './package-tools.mjs';
+
+const short = process.argv.includes('--short');
+const LONGEST_MS = 5 * 60_000;
+
+const folder = mkdtempSync(join(tmpdir(), 'file-process-store-package-'));
+process.on('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }));
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
+const project = join(folder, 'project');
+let failures = 0;
+
+/**
+ * Runs a command to its end.
+ * @param {string} command
+ * @param {string[]} args
+ * @param {{ cwd?: string, env?: Record<string, string> }} [options]
+ * @returns {Promise<{ problem: string | undefined, output: string }>}
+ */
+function execute(command, args, { cwd = project, env } = {}) {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, timeout: LONGEST_MS });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (output += data));
+    child.on('error', ({ message }) => resolve({ problem: message, output }));
+    child.on('close', (code, signal) => {
+      resolve({
+        problem: code === 0 ? undefined : signal ? `ended by ${signal}` : `exit code ${code}`,
+        output,
+      });
+    });
+  });
+}
+
+/**
+ * One line for each check, and for a failed one what it printed.
+ * @param {string} name
+ * @param {() => unknown} work
+ */
+async function check(name, work) {
+  const began = performance.now();
+  let problem;
+  try {
+    await work();
+  } catch (error) {
+    problem = error instanceof Error ? error.message : String(error);
+    failures++;
+  }
+  const seconds = ((performance.now() - began) / 1000).toFixed(1).padStart(6);
+  console.log(`${problem === undefined ? 'ok    ' : 'FAILED'} ${seconds} s  ${name}`);
+  if (problem !== undefined) console.log(problem.replace(/^/gm, '    '));
+}
+
+/**
+ * A check that a command ends well.
+ * @param {string} name
+ * @param {string} command
+ * @param {string[]} args
+ * @param {{ cwd?: string, env?: Record<string, string> }} [options]
+ */
+function checkRun(name, command, args, options) {
+  return check(name, async () => {
+    const { problem, output } = await execute(command, args, options);
+    if (problem !== undefined) throw new Error(`${problem}: ${[command, ...args].join(' ')}\n${output}`);
+  });
+}
+
+const node = process.execPath;
+const data = (/** @type {string} */ name) => join(folder, 'data', name);
+
+/** Compiles the caller in TypeScript under each way to resolve modules, and runs what comes out. */
+async function checkTypes() {
+  const types = join(project, 'types');
+  for (const extension of ['mts', 'cts']) {
+    cpSync(join(types, 'consumer.ts'), join(types, `consumer.${extension}`));
+  }
+  const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+  for (const resolution of ['node10', 'node16', 'bundler']) {
+    const args = [tsc, '--project', `tsconfig.${resolution}.json`];
+    await checkRun(`TypeScript, moduleResolution ${resolution}`, node, args, { cwd: types });
+  }
+  for (const file of ['node10/consumer.js', 'node16/consumer.cjs', 'node16/consumer.mjs']) {
+    await checkRun(`TypeScript, compiled: ${file}`, node, [join(types, 'built', file), data(file)]);
+  }
+}
+
+/** Without the platform's package, and on a system for which there is none, the error says so. */
+async function checkMissing() {
+  const lonely = join(folder, 'lonely');
+  install(lonely, [packed.root]);
+  const freebsd = "Object.defineProperty(process, 'platform', { value: 'freebsd' });";
+  const parts = [process.platform, process.arch, process.version];
+  const cases = [
+    ['the binary is missing', '', [...parts, `${packed.name}-${packed.platform} is not installed`]],
+    ['no binary is published', freebsd, ['freebsd', process.arch, 'none for this system', 'npm run build']],
+  ];
+  for (const [name, before, expected] of cases) {
+    await check(`the error where ${name}`, async () => {
+      const script = `${before} try { require('file-process-store'); } catch (error) { console.log(error); }`;
+      const { output } = await execute(node, ['--eval', script], { cwd: lonely });
+      for (const part of ['ERR_STORE_NO_BINARY', 'cause', ...expected]) {
+        assert.ok(output.includes(part), `expected ${part} in\n${output}`);
+      }
+    });
+  }
+}
+
+/** Bundles with the package left outside, and with only the binary's package left outside. */
+async function makeBundles() {
+  const esbuild = tool('esbuild');
+  const alone = join(folder, 'bundled');
+  const platformPackage = join('node_modules', `${packed.name}-${packed.platform}`);
+  cpSync(join(project, platformPackage), join(alone, platformPackage), { recursive: true });
+  const banner =
+    "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
+  const formats = [
+    ['CommonJS', 'cjs', 'cjs', []],
+    ['ES module', 'esm', 'mjs', [`--banner:js=${banner}`]],
+  ];
+  const bundles = [];
+  for (const [title, format, extension, options] of formats) {
+    const args = [
+      esbuild,
+      `${format}.${extension}`,
+      '--bundle',
+      '--platform=node',
+      `--format=${format}`,
+      ...options,
+    ];
+    const outside = join(project, `outside.${extension}`);
+    const inside = join(alone, `inside.${extension}`);
+    await checkRun(`esbuild, ${title}`, node, [
+      ...args,
+      '--external:file-process-store',
+      `--outfile=${outside}`,
+    ]);
+    const externals = ['--external:*.node', '--external:file-process-store-*'];
+    await checkRun(`esbuild, ${title}, with the package`, node, [
+      ...args,
+      ...externals,
+      `--outfile=${inside}`,
+    ]);
+    bundles.push([`${title} bundle`, outside], [`${title} bundle with the package in it`, inside]);
+  }
+  return bundles;
+}
+
+const PROGRAMS = [
+  ['CommonJS', 'cjs.cjs'],
+  ['ES module', 'esm.mjs'],
+  ['worker threads', 'worker.mjs'],
+  ['child_process.fork', 'fork.mjs'],
+];
+
+/**
+ * @param {import('./package-tools.mjs').Runtime} runtime
+ * @param {string[][]} programs names and files
+ */
+async function checkRuntime({ name, command, args }, programs) {
+  for (const [title, file] of programs) await checkRun(`${name}, ${title}`, command, [...args, file]);
+}
+
+/** @param {{ calls: number, workers: number }} amounts */
+async function checkMemory({ calls, workers }) {
+  const flags = ['--expose-gc', '--max-semi-space-size=1'];
+  await checkRun(`memory over ${calls} calls`, node, [...flags, 'leak.mjs', `${calls}`]);
+  const name = `${workers} workers terminated while they write`;
+  await checkRun(name, node, [...flags, 'terminate.mjs', `${workers}`]);
+}
+
+async function checkVitest() {
+  const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
+  cpSync(join(project, 'smoke.spec.mjs'), join(project, 'again.spec.mjs'));
+  for (const pool of ['forks', 'threads']) {
+    const args = [vitest, 'run', '--root', project, '--globals', `--pool=${pool}`];
+    await checkRun(`vitest, ${pool}`, node, args);
+  }
+}
+
+async function checkEverywhere() {
+  installTools();
+  await checkRun('publint', node, [tool('publint'), 'run', packed.root, '--strict']);
+  await checkRun('@arethetypeswrong/cli', node, [tool('@arethetypeswrong/cli', 'attw'), packed.root]);
+  const typedoc = [tool('typedoc'), '--options', 'typedoc.json', '--emit', 'none'];
+  await checkRun('every public member is documented', node, typedoc, { cwd: root });
+  const bundles = await makeBundles();
+  for (const runtime of installedRuntimes()) {
+    const isNode = runtime.name.startsWith('Node');
+    const programs = isNode ? bundles : [];
+    await checkRuntime(runtime, [...PROGRAMS, ...programs]);
+    if (!isNode) {
+      const file = join('types', 'consumer.mts');
+      await checkRun(`${runtime.name}, TypeScript`, runtime.command, [
+        ...runtime.args,
+        file,
+        data(runtime.name),
+      ]);
+    }
+  }
+  const oldest = oldestHost();
+  if (oldest) {
+    const script = 'require(`file-process-store`); console.log(process.versions.napi)';
+    // Every function that the binary imports is looked up when it is loaded.
+    const env = { LD_BIND_NOW: '1' };
+    await checkRun('Node-API 8 has all that the addon needs', oldest, ['--eval', script], { env });
+  }
+  await checkVitest();
+}
+
+const packed = { name: 'file-process-store', platform: '', root: '', platformPackage: '' };
+await check('pack, and install into an empty project', () => {
+  Object.assign(packed, pack(folder, { allPlatforms: !short }));
+  install(project, [packed.root, packed.platformPackage]);
+  mkdirSync(join(folder, 'data'));
+  for (const part of ['project', 'types']) {
+    const target = part === 'project' ? project : join(project, part);
+    cpSync(join(root, '__test__', 'package', part), target, { recursive: true });
+  }
+});
+if (failures === 0) {
+  await checkRuntime(ownRuntime(), PROGRAMS);
+  await checkTypes();
+  await checkMissing();
+  await checkMemory(short ? { calls: 10_000, workers: 10 } : { calls: 100_000, workers: 50 });
+  if (!short) await checkEverywhere();
+}
+if (failures > 0) {
+  console.log(`${failures} failed`);
+  process.exitCode = 1;
+}
