@@ -271,7 +271,10 @@ class FileProcessStore {
   }
 
   async close() {
-    this.#closing ??= Promise.allSettled(this.#pending).then(() => {
+    this.#closing ??= Promise.allSettled(this.#pending).then(async () => {
+      // Reads that were called before have begun by then, and keep what they need.
+      await nextTurn();
+      await nextTurn();
       this.#output.clear();
       this.#native.close();
     });

@@ -3,7 +3,7 @@
 import { ROWS } from './rows.mjs';
 
 const KB = 1024;
-const READS = Object.keys(ROWS).filter((row) => !ROWS[row].writes && !ROWS[row].outside);
+export const READS = Object.keys(ROWS).filter((row) => !ROWS[row].writes && !ROWS[row].outside);
 
 /**
  * A data set: so many records of so many bytes, which rows are measured on it with which peers (all, where none are

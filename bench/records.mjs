@@ -6,13 +6,7 @@
  * workspaces. Texts read like a model's Markdown answers: line breaks and quotes that JSON escapes are part of it.
  */
 
-const STATUSES = [
-  'running',
-  'queued',
-  'queued',
-  ...Array(5).fill('completed'),
-  ...['failed', 'cancelled'],
-];
+const STATUSES = ['running', 'queued', 'queued', ...Array(5).fill('completed'), ...['failed', 'cancelled']];
 const WORKSPACES = 5;
 const FIRST_START = Date.UTC(2025, 0, 1);
 const MINUTE = 60_000;

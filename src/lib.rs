@@ -13,6 +13,7 @@ mod report;
 mod seen;
 mod selection;
 mod store;
+mod strings;
 mod watch;
 
 use std::path::Path;

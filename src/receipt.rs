@@ -66,7 +66,7 @@ impl Receipt {
         #[napi(ts_arg_type = "(...fields: any[]) => object")] make: Maker,
     ) -> napi::Result<Unknown<'env>> {
         let record = match &self.receipt {
-            Either::Processes(receipt) => done(receipt, index).and_then(|done| done.record.as_deref()),
+            Either::Processes(receipt) => done(receipt, index).and_then(|done| done.record.as_ref()),
             Either::Items(_) => None,
         };
         make_process(env, &make, record, Exclude::default())

@@ -6,11 +6,12 @@
 use std::ptr;
 use std::sync::Arc;
 
-use file_process_store_core::text::HostText;
 use file_process_store_core::{FIELDS, HostValue, Process};
 use napi::bindgen_prelude::{Function, JsValue, ToNapiValue, Unknown};
 use napi::{Env, Result, check_status, sys};
 use napi_derive::napi;
+
+use crate::strings::string;
 
 /// The JS function that makes a record: the fields in the order of core's `FIELDS`, then JSON text of all
 /// others, then whether to leave out tool calls.
@@ -89,7 +90,7 @@ pub fn make_processes<'env>(
 pub fn make_process<'env>(
     env: &'env Env,
     make: &Maker,
-    record: Option<&Process>,
+    record: Option<&Arc<Process>>,
     exclude: Exclude,
 ) -> Result<Unknown<'env>> {
     let raw = env.raw();
@@ -107,13 +108,13 @@ pub fn make_process<'env>(
         }
         arguments[index] = match value {
             HostValue::Absent => continue,
-            HostValue::Text(text) | HostValue::Json(text) => string(raw, text)?,
+            HostValue::Text(text) | HostValue::Json(text) => string(raw, record, text)?,
             // SAFETY: `raw` is the running environment.
             HostValue::Date(ms) => unsafe { ToNapiValue::to_napi_value(raw, *ms as f64) }?,
         };
     }
     if let Some(rest) = &fields.rest {
-        arguments[FIELDS.len()] = string(raw, rest)?;
+        arguments[FIELDS.len()] = string(raw, record, rest)?;
     }
     // SAFETY: `raw` is the running environment.
     arguments[FIELDS.len() + 1] = unsafe { ToNapiValue::to_napi_value(raw, exclude.tool_calls) }?;
@@ -126,22 +127,4 @@ pub fn make_process<'env>(
     check_status!(status)?;
     // SAFETY: `made` is a live handle of this environment.
     Ok(unsafe { Unknown::from_raw_unchecked(raw, made) })
-}
-
-/// A JS string. Both calls are plain copies, and the UTF-16 one keeps lone surrogates.
-fn string(env: sys::napi_env, text: &HostText) -> Result<sys::napi_value> {
-    let mut value = ptr::null_mut();
-    // SAFETY: pointer and length are those of a live slice, of which Node makes a copy.
-    let status = unsafe {
-        match text {
-            HostText::Latin1(bytes) => {
-                sys::napi_create_string_latin1(env, bytes.as_ptr().cast(), bytes.len() as isize, &mut value)
-            }
-            HostText::Utf16(units) => {
-                sys::napi_create_string_utf16(env, units.as_ptr(), units.len() as isize, &mut value)
-            }
-        }
-    };
-    check_status!(status)?;
-    Ok(value)
 }

@@ -6,29 +6,26 @@ import { BURST } from '../rows.mjs';
  * How long a call keeps the event loop from its next turn: the longest single gap, where the busy time is the sum.
  *
  * A probe takes a turn of the loop again and again and notes the gaps between its turns. It keeps the loop from
- * sleeping, so this is measured apart from everything else. Returns, for each call, the longest gap and what
- * `JSON.stringify` of the caller's own argument takes, in milliseconds.
+ * sleeping, so this is measured apart from everything else. Returns the longest gap, and what `JSON.stringify` of
+ * the caller's own argument takes, in milliseconds.
  */
-export async function blocking(store, set, row, take, calls) {
-  const gaps = [];
-  const argument = [];
-  for (let done = 0; done < calls; done += 1) {
-    const prepared = row.prepare?.(set, take, BURST);
-    if (row.argument) {
-      const began = performance.now();
-      JSON.stringify(row.argument(prepared));
-      argument.push(performance.now() - began);
-    }
-    const probe = new Probe();
-    await nextTurn();
-    await nextTurn();
-    probe.reset();
-    await row.call(store, prepared);
-    await nextTurn();
-    await nextTurn();
-    gaps.push(probe.stop());
-  }
-  return { gaps, argument };
+export async function blocking(store, set, row, take) {
+  const prepared = row.prepare?.(set, take, BURST);
+  const argument = row.argument && timed(() => JSON.stringify(row.argument(prepared)));
+  const probe = new Probe();
+  await nextTurn();
+  await nextTurn();
+  probe.reset();
+  await row.call(store, prepared);
+  await nextTurn();
+  await nextTurn();
+  return { gap: probe.stop(), argument };
+}
+
+function timed(work) {
+  const began = performance.now();
+  work();
+  return performance.now() - began;
 }
 
 class Probe {

@@ -34,24 +34,25 @@ export class Sampler {
   }
 
   /**
-   * Makes calls of a row for so many milliseconds, at least one, or a given number of them, and returns the
-   * samples.
+   * Makes calls of a row and returns the samples.
    *
-   * @param {{ row: string, milliseconds?: number, calls?: number, expect?: string, longestBurst?: number }} input
-   *   `expect`: the preview that the record must have which another process has changed; `longestBurst`: a
-   *   burst that would take longer, in milliseconds, is cut to a tenth, and its figures are multiplied by ten
+   * Either for so many `milliseconds`, at least one, after a warm-up. A burst that would take longer than
+   * `longestBurst` milliseconds is then cut to a tenth, and its figures are multiplied by ten. Or just so many
+   * `calls`, with short bursts if `isShort`. `expect` is the preview of the record that another process has changed.
    */
-  async sample({ row: name, milliseconds = 0, calls, expect, longestBurst = Infinity }) {
+  async sample({ row: name, milliseconds, longestBurst, calls, isShort, expect }) {
     const row = this.#rows[name];
     const samples = { wall: [], busy: [], scaled: false };
-    if (!this.#known.has(name)) {
-      const warm = calls ? { batch: 1, burst: SHORT_BURST } : await this.#warmUp(row, samples, longestBurst);
-      this.#known.set(name, warm);
+    if (calls) {
+      const burst = isShort ? SHORT_BURST : BURST;
+      while (samples.wall.length < calls) await this.#batch(row, 1, burst, samples, expect);
+      return samples;
     }
+    if (!this.#known.has(name)) this.#known.set(name, await this.#warmUp(row, samples, longestBurst));
     const { batch, burst } = this.#known.get(name);
     const end = performance.now() + milliseconds;
-    while (calls ? samples.wall.length < calls : samples.wall.length === 0 || performance.now() < end) {
-      await this.#batch(row, batch, burst, samples, expect);
+    while (samples.wall.length === 0 || performance.now() < end) {
+      await this.#batch(row, batch, burst, samples);
     }
     samples.scaled = Boolean(row.burst) && burst < BURST;
     return samples;
@@ -63,11 +64,7 @@ export class Sampler {
     const began = performance.now();
     do {
       await this.#batch(row, 1, SHORT_BURST, dear);
-    } while (
-      !row.burst &&
-      dear.wall.length < LONGEST_WARM_UP &&
-      performance.now() - began < WARM_UP_MS
-    );
+    } while (!row.burst && dear.wall.length < LONGEST_WARM_UP && performance.now() - began < WARM_UP_MS);
     const [first] = dear.wall;
     const last = dear.wall.at(-1);
     // The figures of a short burst are already those of a whole one.

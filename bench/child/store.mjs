@@ -44,7 +44,7 @@ export async function storeTasks({ peer, dir, set, first }) {
     },
 
     sample: (input) => sampler.sample(input),
-    block: ({ row, calls }) => blocking(store, set, ROWS[row], take, calls),
+    block: ({ row }) => blocking(store, set, ROWS[row], take),
 
     /** The most memory that this process ever had in use, in MB. */
     peak: async () => process.resourceUsage().maxRSS / 1024,

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { PEERS } from '../peers/index.mjs';
 import { FLOORS, ROWS } from '../rows.mjs';
 import { median, significant, summary } from '../statistics.mjs';
@@ -9,6 +10,7 @@ import { measureMemory } from './memory.mjs';
 import { Participant } from './participant.mjs';
 
 const FEWEST = 3;
+const SETTLE_MS = 250;
 
 /**
  * Measures one data set: all peers and floors in turn, row by row.
@@ -61,14 +63,15 @@ export async function measureSet(set, { plan, peers, dir, log }) {
 async function measureRow(name, context) {
   const { plan, set } = context;
   const row = ROWS[name];
-  const isClose = (entrant) => Boolean(row.floors && row.writes) && !isDistant(entrant, plan);
+  const isClose = row.writes && row.floors;
+  const rounds = isClose ? plan.rounds.close : plan.rounds.usual;
   const entrants = entrantsOf(name, context).map((entrant) => {
-    const kind = isClose(entrant) ? 'close' : kindOf(row);
+    const isFloor = entrant.row in FLOORS;
+    const kind = isClose && (isFloor || plan.close.includes(entrant.key)) ? 'close' : kindOf(row);
     const milliseconds = plan.times[kind] * set.share;
     return { ...entrant, milliseconds, wall: [], busy: [], spent: 0, scaled: false };
   });
-  const rounds = row.floors && row.writes ? plan.rounds.close : plan.rounds.usual;
-  for (let round = 0; round < rounds; round += 1) {
+  for (let round = 0; round < Math.max(rounds, FEWEST); round += 1) {
     for (let place = 0; place < entrants.length; place += 1) {
       const entrant = entrants[(place + round) % entrants.length];
       if (isDone(entrant)) continue;
@@ -78,23 +81,19 @@ async function measureRow(name, context) {
   return Object.fromEntries(entrants.map((entrant) => [entrant.key, figures(entrant)]));
 }
 
-function isDistant({ key, row }, plan) {
-  return row in ROWS && !plan.close.includes(key);
-}
-
 function kindOf(row) {
   if (row.outside) return 'outside';
   if (row.burst) return 'burst';
   return row.writes ? 'write' : 'read';
 }
 
-function entrantsOf(name, { stores, set }) {
+function entrantsOf(name, { stores }) {
   const row = ROWS[name];
   const peers = [...stores.keys()]
     .filter((peer) => peer !== 'floors')
     .filter((peer) => row.writes || PEERS[peer].reads !== false)
     .map((peer) => ({ key: peer, row: name, participant: stores.get(peer) }));
-  const floors = (set.floors === false ? [] : (row.floors ?? [])).map((floor) => ({
+  const floors = (row.floors ?? []).map((floor) => ({
     key: floor,
     row: floor,
     participant: stores.get('floors'),
@@ -136,14 +135,23 @@ function figures({ wall, busy, scaled }) {
 }
 
 /** Adds to each figure the longest single gap between two turns of the event loop. */
-async function measureBlocking(rows, { plan, stores }) {
+async function measureBlocking(rows, context) {
+  const { plan, set, stores, folders, neighbour } = context;
+  // Right after a change, a store may have to look twice; the rows about that are the last ones.
+  await sleep(SETTLE_MS);
   for (const [name, cells] of Object.entries(rows)) {
-    if (ROWS[name].outside) continue;
     for (const [peer, cell] of Object.entries(cells)) {
       // What takes seconds blocks in the same places as what takes milliseconds.
       if (!PEERS[peer] || cell.wall.median > 1_000) continue;
       const calls = cell.wall.median > 100 ? FEWEST : plan.blockingCalls;
-      const { gaps, argument } = await stores.get(peer).ask('block', { row: name, calls });
+      const gaps = [];
+      const argument = [];
+      for (let done = 0; done < calls; done += 1) {
+        if (ROWS[name].outside) await neighbour.ask('change', { peer, dir: folders.get(peer), set });
+        const one = await stores.get(peer).ask('block', { row: name });
+        gaps.push(one.gap);
+        if (one.argument !== undefined) argument.push(one.argument);
+      }
       cell.blocked = { median: significant(median(gaps)), longest: significant(Math.max(...gaps)) };
       if (argument.length > 0) cell.blocked.argument = significant(median(argument));
     }

@@ -12,6 +12,8 @@ const NUMBERS = 1_000_000;
  */
 export async function measureMemory(rows, { plan, set, peers, folders }) {
   const peersLeft = [...peers];
+  // All peers get bursts of one size.
+  const isShort = Object.values(rows).some((cells) => peers.some((peer) => cells[peer]?.scaled));
   const lane = async () => {
     const neighbour = new Participant('neighbour');
     for (let peer = peersLeft.shift(); peer; peer = peersLeft.shift()) {
@@ -19,9 +21,10 @@ export async function measureMemory(rows, { plan, set, peers, folders }) {
       for (const [place, name] of names.entries()) {
         const first = (place + 1) * NUMBERS;
         const store = new Participant('store', { peer, dir: folders.get(peer), set, first });
-        for (let call = 0; call < plan.memoryCalls; call += 1) {
-          if (ROWS[name].outside) await neighbour.ask('change', { peer, dir: folders.get(peer), set });
-          await store.ask('sample', { row: name, calls: 1 });
+        const { outside, burst } = ROWS[name];
+        for (let call = 0; call < (burst ? 1 : plan.memoryCalls); call += 1) {
+          if (outside) await neighbour.ask('change', { peer, dir: folders.get(peer), set });
+          await store.ask('sample', { row: name, calls: 1, isShort });
         }
         rows[name][peer].peak = significant(await store.ask('peak'));
         await store.stop();

@@ -9,6 +9,7 @@
 
 import { createRequire } from 'node:module';
 import process from 'node:process';
+import { fileURLToPath } from 'node:url';
 
 const require = createRequire(import.meta.url);
 const sqlite = (name, synchronous) => async (dir, options) =>
@@ -63,6 +64,7 @@ export const PEERS = {
   sqliteNormal: {
     label: 'better-sqlite3, NORMAL',
     durability: 'synchronous=NORMAL: a power loss can take the latest commits',
+    reads: false,
     needs: 'better-sqlite3',
     open: sqlite('better-sqlite3', 'NORMAL'),
   },
@@ -106,6 +108,5 @@ async function versionsOf(needs) {
 
 function packageVersion(name) {
   // Not every package exports its package.json.
-  const [dir] = require.resolve.paths(name);
-  return require(`${dir}/${name}/package.json`).version;
+  return require(fileURLToPath(new URL(`../node_modules/${name}/package.json`, import.meta.url))).version;
 }

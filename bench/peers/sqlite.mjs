@@ -83,7 +83,9 @@ class SqliteStore {
   async getAllProcesses({ workspaceId, status, limit = -1 } = {}) {
     const where = workspaceId && status ? 'WHERE workspace = ? AND status = ?' : '';
     const values = where ? [workspaceId, status, limit] : [limit];
-    const rows = this.#prepare(`SELECT record FROM processes ${where} ORDER BY number LIMIT ?`).all(...values);
+    const rows = this.#prepare(`SELECT record FROM processes ${where} ORDER BY number LIMIT ?`).all(
+      ...values,
+    );
     return rows.map(({ record }) => deserializeProcess(JSON.parse(record)));
   }
 

@@ -36,6 +36,8 @@ use crate::place;
 use crate::record::Record;
 use crate::snapshot::{Content, Snapshot};
 
+/// Files of so many bytes are compared on a thread of their own; below, starting one takes longer.
+const LARGE: u64 = 128 * 1024;
 /// How often a commit starts over for writers without a lock, before it goes ahead all the same.
 const MOST_RESTARTS: usize = 64;
 /// Waits between attempts at a rename that virus scanners, indexers and the like hinder.
@@ -111,9 +113,17 @@ impl<R: Record> DataFile<R> {
         let durable = group.iter().any(|batch| batch.options.durable);
         for restarts in 0.. {
             place::sweep(&*self.fs, &turn.target);
-            let base = self.refresh(&turn.target)?;
+            let base = match self.likely(&turn.target) {
+                // Right after a commit the stamp is young, and the file has to be compared. For a large one that
+                // takes as long as writing it, so both are done at once; see `fill_and_verify`.
+                Some(likely) if restarts == 0 && likely.content.size() >= LARGE => likely,
+                _ => self.refresh(&turn.target)?,
+            };
             let (receipts, content) = apply(&base.content, group);
             let Some(content) = content else {
+                if !self.is_verified(&base, &turn.target)? {
+                    continue;
+                }
                 return Ok(Committed::Done(Settled { receipts, retired: None, bytes: 0, restarts }));
             };
             if durable && base.stamp().is_none() {
@@ -148,8 +158,10 @@ impl<R: Record> DataFile<R> {
         let began = fs.now();
         let tmp = place::unique_tmp(target);
         let mut file = fs.create_new(&tmp).context("open", &tmp)?;
-        let ready = self.fill(&mut *file, &tmp, target, &content, durable).and_then(|()| {
-            if !turn.lock.is_at_its_path(fs)? {
+        let ready = self.fill_and_verify(&mut *file, &tmp, turn, base, &content, durable).and_then(|same| {
+            if !same {
+                Ok(Replaced::Overtaken)
+            } else if !turn.lock.is_at_its_path(fs)? {
                 Ok(Replaced::LostLock)
             } else if !insist && place::stamp(fs, target)? != base.stamp() {
                 Ok(Replaced::Overtaken)
@@ -174,6 +186,38 @@ impl<R: Record> DataFile<R> {
         }
         synced.context("fsync", place::parent(target)).map_err(Error::after_commit)?;
         Ok(Replaced::Yes)
+    }
+
+    /// Fills the temporary file, and meanwhile sees whether the data file still holds what the draft was made from,
+    /// if its stamp can't tell.
+    fn fill_and_verify(
+        &self,
+        file: &mut dyn File,
+        tmp: &Path,
+        turn: &Turn,
+        base: &Snapshot<R>,
+        content: &Content<R>,
+        durable: bool,
+    ) -> Result<bool, Error> {
+        let target = &*turn.target;
+        if base.is_current(base.stamp()) || base.content.size() < LARGE {
+            return self.fill(file, tmp, target, content, durable).map(|()| true);
+        }
+        std::thread::scope(|scope| {
+            let verified = scope.spawn(|| self.is_verified(base, target));
+            let filled = self.fill(file, tmp, target, content, durable);
+            let verified = verified.join().unwrap_or(Ok(false))?;
+            filled.map(|()| verified)
+        })
+    }
+
+    /// Whether the file holds what `base` holds. It is read and compared where the stamp is not enough.
+    fn is_verified(&self, base: &Snapshot<R>, target: &Path) -> Result<bool, Error> {
+        if base.is_current(base.stamp()) {
+            return Ok(true);
+        }
+        let now = self.refresh(target)?;
+        Ok(Arc::ptr_eq(&now.content, &base.content) && now.stamp() == base.stamp())
     }
 
     /// Makes the temporary file all that the data file is to be.

@@ -39,13 +39,18 @@ pub fn parse(text: impl AsRef<[u8]>) -> Option<i64> {
 /// Whether `text` is what `toISOString` writes, so that its milliseconds are all there is to it.
 pub fn is_canonical(text: &str) -> bool {
     let bytes = text.as_bytes();
-    let rest = match bytes.first() {
-        Some(b'+' | b'-') => bytes.get(7..),
-        _ => bytes.get(4..),
-    };
-    rest.is_some_and(|rest| {
-        rest.len() == 20 && rest.ends_with(b"Z") && rest[3..4] == *b"-" && rest[15] == b'.'
-    })
+    let year = if matches!(bytes.first(), Some(b'+' | b'-')) { 7 } else { 4 };
+    let form = b"-00-00T00:00:00.000Z";
+    let Some(rest) = bytes.get(year..).filter(|rest| rest.len() == form.len()) else { return false };
+    let formed = rest.iter().zip(form).all(|(&byte, &wanted)| match wanted {
+        b'0' => byte.is_ascii_digit(),
+        mark => byte == mark,
+    });
+    let date = date(&mut Cursor(bytes));
+    let exists = date.is_some_and(|(year, month, day)| {
+        days_from_civil(year, month, day) < days_from_civil(year, month + 1, 1)
+    });
+    formed && exists && !bytes.starts_with(b"+00") && &rest[7..9] < b"24".as_slice()
 }
 
 fn read(text: &[u8]) -> Option<Reading> {
@@ -87,10 +92,8 @@ impl Cursor<'_> {
     }
 }
 
-/// The date-time format. As in V8, every month has 31 days (the last ones are days of the next month),
-/// any number of digits may follow the point, and the colon in an offset may be missing.
-fn iso(text: &[u8]) -> Option<Reading> {
-    let mut rest = Cursor(text);
+/// Year, month and day, where the latter two may be missing.
+fn date(rest: &mut Cursor) -> Option<(i64, i64, i64)> {
     let year = match rest.take(b"+-") {
         Some(b'-') => Some(-rest.number(6)?).filter(|&year| year != 0)?,
         Some(_) => rest.number(6)?,
@@ -98,7 +101,15 @@ fn iso(text: &[u8]) -> Option<Reading> {
     };
     let month = rest.number_after(b"-", 2)?;
     let day = if month.is_some() { rest.number_after(b"-", 2)? } else { None };
-    let midnight = midnight(year, month.unwrap_or(1), day.unwrap_or(1))?;
+    Some((year, month.unwrap_or(1), day.unwrap_or(1)))
+}
+
+/// The date-time format. As in V8, every month has 31 days (the last ones are days of the next month),
+/// any number of digits may follow the point, and the colon in an offset may be missing.
+fn iso(text: &[u8]) -> Option<Reading> {
+    let mut rest = Cursor(text);
+    let (year, month, day) = date(&mut rest)?;
+    let midnight = midnight(year, month, day)?;
     if rest.take(b"Tt").is_none() {
         return rest.0.is_empty().then_some(Reading::Utc(midnight));
     }
@@ -254,5 +265,16 @@ mod tests {
         assert!(is_canonical("+275760-09-13T00:00:00.000Z"));
         assert!(!is_canonical("2024-02-29T12:34:56Z"));
         assert!(!is_canonical("2024-02-29"));
+        for day in ["2024-01-31", "2024-12-31", "2023-02-28", "-000001-04-30"] {
+            assert!(is_canonical(&format!("{day}T23:59:59.999Z")), "{day}");
+        }
+        for day in ["2023-02-29", "2024-02-30", "2024-04-31", "2024-1-31", "+002024-01-01", "-000000-01-01"] {
+            assert!(!is_canonical(&format!("{day}T00:00:00.000Z")), "{day}");
+        }
+        for time in
+            ["T24:00:00.000Z", "t00:00:00.000Z", "T00:00:00,000Z", "T00:00:00.000z", "\u{e9}T00:00:00.000Z"]
+        {
+            assert!(!is_canonical(&format!("2024-01-01{time}")), "{time}");
+        }
     }
 }

@@ -110,8 +110,9 @@ impl<R: Record> DataFile<R> {
         if !self.local.load(Ordering::Relaxed) {
             return None;
         }
-        let last = lock(&self.current).clone();
         let stamp = place::stamp(&*self.fs, &self.path).ok()?;
+        // The snapshot itself is not held here: whoever drops it last waits for the system to free the old file.
+        let last = lock(&self.current);
         last.is_current(stamp).then(|| last.content.clone())
     }
 
@@ -182,7 +183,10 @@ impl<R: Record> DataFile<R> {
                     for (batch, receipt) in group.into_iter().zip(receipts) {
                         (batch.done)(Ok(receipt));
                     }
-                    drop(retired);
+                    // Freeing a large file takes longer than writing it; the next commit need not wait for that.
+                    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+                        runtime.spawn_blocking(move || drop(retired));
+                    }
                 }
                 Err(error) => reject(group, &error),
             }
@@ -260,6 +264,13 @@ impl<R: Record> DataFile<R> {
             }
             pause();
         }
+    }
+
+    /// The last snapshot, if the file still has its stamp, though the stamp may be too young to vouch for it.
+    pub(crate) fn likely(&self, path: &Path) -> Option<Arc<Snapshot<R>>> {
+        let stamp = place::stamp(&*self.fs, path).ok()?;
+        let last = lock(&self.current).clone();
+        (stamp.is_some() && last.stamp() == stamp).then_some(last)
     }
 
     /// The snapshot of the file at `path` as of now, read again only where a stat can't vouch for the last.

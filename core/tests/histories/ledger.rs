@@ -77,7 +77,7 @@ impl Ledger {
 #[derive(Default)]
 pub struct Checker {
     /// Whether a store works on a disk, for the disks that were met before.
-    pub usable: HashMap<Entry, Result<(), String>>,
+    usable: HashMap<Entry, Result<(), String>>,
     /// How many states of the disk were judged.
     pub judged: usize,
 }
@@ -92,7 +92,8 @@ impl Checker {
                     Some(Entry::File(content)) => Some(&**content),
                     _ => None,
                 };
-                let is_among = |contents: &[Content]| contents.iter().any(|content| content.as_deref() == found);
+                let is_among =
+                    |contents: &[Content]| contents.iter().any(|content| content.as_deref() == found);
                 if !is_among(&page.allowed) {
                     let shown = found.map(String::from_utf8_lossy);
                     let report = format!("{} holds {shown:?} on {disk:?}", page.path.display());
@@ -103,7 +104,7 @@ impl Checker {
                     });
                 }
             }
-            let disk = with_plain_names(&disk);
+            let disk = with_plain_tmps(&disk);
             let usable = self.usable.entry(disk).or_insert_with_key(use_it);
             usable.clone().map_err(Violation::Unusable)?;
         }
@@ -160,19 +161,20 @@ fn is_unique_tmp(name: &str) -> bool {
     name.ends_with(".tmp") && name != "processes.json.tmp"
 }
 
-/// Temporary files have random names, which say nothing: numbers in their place make equal disks equal.
-fn with_plain_names(disk: &Entry) -> Entry {
+/// Temporary files have random names, and nobody reads them: with numbers for names and without their content,
+/// there are fewer disks to try.
+fn with_plain_tmps(disk: &Entry) -> Entry {
     let Entry::Directory(names) = disk else { return disk.clone() };
     let mut plain = BTreeMap::new();
     for (name, entry) in &**names {
-        let name = match name.to_str() {
+        match name.to_str() {
             Some(tmp) if is_unique_tmp(tmp) => {
                 let file = tmp.split_inclusive(".json").next().unwrap_or(tmp);
-                OsString::from(format!("{file}.0-{:016x}.tmp", plain.len()))
+                let name = format!("{file}.0-{:016x}.tmp", plain.len());
+                plain.insert(OsString::from(name), Entry::File([].into()));
             }
-            _ => name.clone(),
-        };
-        plain.insert(name, with_plain_names(entry));
+            _ => drop(plain.insert(name.clone(), with_plain_tmps(entry))),
+        }
     }
     Entry::Directory(plain.into())
 }

@@ -206,12 +206,12 @@ impl Own {
 impl FileSystem for Client {
     fn stat(&self, path: &Path) -> io::Result<Stat> {
         self.enter(Op::Stat, path, None)?;
-        self.world(|world| Ok(world.stat(world.lookup(path, true)?)))
+        self.world(|world| world.lookup(path, true).map(|id| world.stat(id)))
     }
 
     fn stat_link(&self, path: &Path) -> io::Result<Stat> {
         self.enter(Op::StatLink, path, None)?;
-        self.world(|world| Ok(world.stat(world.lookup(path, false)?)))
+        self.world(|world| world.lookup(path, false).map(|id| world.stat(id)))
     }
 
     fn read_link(&self, path: &Path) -> io::Result<PathBuf> {

@@ -38,6 +38,10 @@ impl Client {
         self.world(|world| world.remove(world.find(path, false).unwrap()).unwrap());
     }
 
+    pub fn remove_if_there(&self, path: &Path) {
+        self.world(|world| drop(world.find(path, false).and_then(|found| world.remove(found))));
+    }
+
     pub fn rename_file(&self, from: &Path, to: &Path) {
         self.world(|world| {
             world.rename(world.find(from, false).unwrap(), world.find(to, false).unwrap()).unwrap()

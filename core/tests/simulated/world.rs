@@ -71,8 +71,8 @@ pub struct World {
     pub identity: bool,
     /// Whether the file system counts as local.
     pub local: bool,
-    /// Whether renaming a file changes its ctime. It does on most file systems, and POSIX asks for neither.
-    pub rename_changes_ctime: bool,
+    /// Whether every stat finds another inode number, as on some file systems of user space.
+    pub numbers_drift: bool,
     /// Whether a sync of a file does anything; a checker that doesn't notice is worth nothing.
     pub syncs_files: bool,
     /// The same for directories.
@@ -91,7 +91,7 @@ impl World {
             clock: Clock::default(),
             identity: true,
             local: true,
-            rename_changes_ctime: true,
+            numbers_drift: false,
             syncs_files: true,
             syncs_directories: true,
             changes: 0,
@@ -143,7 +143,8 @@ impl World {
         self.find(path, follow)?.id.ok_or_else(|| ErrorKind::NotFound.into())
     }
 
-    pub fn stat(&self, id: Id) -> Stat {
+    pub fn stat(&mut self, id: Id) -> Stat {
+        self.next_number += u64::from(self.numbers_drift);
         let node = &self.nodes[id];
         let (kind, size) = match &node.body {
             Body::File { soft, .. } => (FileKind::Regular, soft.len()),
@@ -153,7 +154,11 @@ impl World {
         };
         let stamp = Stamp {
             dev: u64::from(self.identity),
-            ino: if self.identity { node.number } else { 0 },
+            ino: match (self.identity, self.numbers_drift) {
+                (true, false) => node.number,
+                (true, true) => self.next_number,
+                (false, _) => 0,
+            },
             size: size as u64,
             mtime: node.mtime,
             ctime: if self.identity { node.ctime } else { node.mtime },
@@ -200,9 +205,8 @@ impl World {
         if to.id.is_some_and(|id| matches!(self.nodes[id].body, Body::Directory { .. })) {
             return Err(ErrorKind::IsADirectory.into());
         }
-        if self.rename_changes_ctime {
-            self.nodes[id].ctime = self.clock.stamp();
-        }
+        // POSIX leaves it open whether a rename changes the ctime. Most file systems do it.
+        self.nodes[id].ctime = self.clock.stamp();
         if from.dir == to.dir {
             return self.change(from.dir, Change::Renamed(from.name, to.name, id));
         }
@@ -214,23 +218,18 @@ impl World {
         let Body::Directory { soft, pending, .. } = &mut self.nodes[dir].body else {
             return Err(ErrorKind::NotADirectory.into());
         };
-        let before = soft.clone();
+        let (Change::Added(name, _) | Change::Removed(name) | Change::Renamed(_, name, _)) = &change;
+        let replaced = soft.get(name).copied();
+        let added = if let Change::Added(_, id) = change { Some(id) } else { None };
         change.apply(soft);
-        let after = soft.clone();
         pending.push(change);
-        let ids: Vec<Id> = before.values().chain(after.values()).copied().collect();
-        for id in ids {
-            let count = |names: &Names| names.values().filter(|&&named| named == id).count();
-            if count(&before) != count(&after) {
-                self.nodes[id].names += count(&after);
-                self.nodes[id].names -= count(&before);
-            }
-        }
         self.touched(dir);
-        for (name, id) in before {
-            if after.get(&name) != Some(&id) {
-                self.reclaim(id);
-            }
+        if let Some(id) = added {
+            self.nodes[id].names += 1;
+        }
+        if let Some(id) = replaced {
+            self.nodes[id].names -= 1;
+            self.reclaim(id);
         }
         Ok(())
     }
