@@ -1,18 +1,23 @@
 /**
  * A file-backed store for AI processes: plain JSON files, durable commits, safe between processes.
  *
- * A data directory holds `processes.json` (every process of every workspace) and `workspaces.json` (the
- * registered workspaces). Every read sees what any process finished writing before the call. Every write
- * replaces the whole file in one step, so that no reader and no crash ever meets half of it.
+ * A data directory holds `processes.json` (every process of every workspace), `workspaces.json` and
+ * `wikis.json` (what is registered). Every read sees what any process finished writing before the call. Every
+ * write replaces the whole file in one step, so that no reader and no crash ever meets half of it.
  *
- * Three rules hold for every method of {@link FileProcessStore} and are not repeated below:
+ * Some rules hold for every method of {@link FileProcessStore} and are not repeated below:
  *
- * - It never throws. Whatever is wrong, the returned promise rejects with an error of the shape of
- *   {@link StoreError}.
+ * - A method that returns a promise never throws. Whatever is wrong, the promise rejects with an error of the
+ *   shape of {@link StoreError}.
+ * - The few methods that return no promise, those for live output and flush handlers, touch no file and are
+ *   done when they return. They throw the same errors: `ERR_INVALID_ARG_TYPE` for an argument of the wrong
+ *   type.
  * - A mutation that rejects has changed nothing, on disk or in memory, and the calls queued behind it go
- *   on. The two exceptions are described at {@link StoreError.committed} and {@link ProcessChangeCallback}.
+ *   on. The exceptions are described at {@link StoreError.committed}, {@link ProcessChangeCallback} and
+ *   {@link PruneCallback}.
  * - The system may refuse any read or write. The promise then rejects with Node's own error shape: `code`
  *   (`ENOSPC`, `EACCES`, `EROFS`, …), `errno`, `syscall` and `path`.
+ * - After {@link FileProcessStore.close} every promise rejects with `ERR_STORE_CLOSED`.
  *
  * Nothing here needs the types of Node.
  *
@@ -22,6 +27,14 @@
 // Several types below admit any further key, with `any` as its type. `unknown` would be stricter, but an
 // interface that lists its keys and has no index signature, as callers have them for these records, could
 // then not be passed to the store without a cast.
+
+declare global {
+  // As in TypeScript's own lib, for callers that compile without it; every supported Node has the symbol.
+  interface SymbolConstructor {
+    /** The key of the method that ends the life of an object at the end of an `await using` block. */
+    readonly asyncDispose: unique symbol;
+  }
+}
 
 /**
  * What a process is about. The named ones are known to the store's callers; any other text is accepted and
@@ -251,6 +264,111 @@ export interface WorkspaceInfo {
   [key: string]: any;
 }
 
+/** A wiki, in the API and in `wikis.json` alike. */
+export interface WikiInfo {
+  /** The wiki's own name, unique in the store and not empty. */
+  id: string;
+  /** The name for display. */
+  name: string;
+  /** The directory that the wiki's pages are in. */
+  wikiDir: string;
+  /** The repository that the wiki is about. */
+  repoPath?: string | undefined;
+  /** A colour for display. */
+  color?: string | undefined;
+  /** Whether questions about the wiki may be put to an AI. */
+  aiEnabled: boolean;
+  /** When the wiki was registered, as an ISO 8601 string. The store neither sets nor reads it. */
+  registeredAt: string;
+  /** Anything else that JSON can hold. It is kept. */
+  [key: string]: any;
+}
+
+/**
+ * What a list shows of a process: the fields that the store's index knows, so that a list costs the same
+ * whether records are small or large. A field is there where the record has it.
+ *
+ * Nothing is judged here that a filter doesn't need: a file that others write may hold `null` or anything else
+ * in the optional fields.
+ */
+export interface ProcessSummary {
+  /** The process's own name. */
+  id: string;
+  /** The workspace that the record is tagged with, `''` for none. */
+  workspaceId: string;
+  /** Where the process stands. */
+  status: AIProcessStatus;
+  /** What the process is about; `'clarification'` for a record without it. */
+  type: AIProcessType;
+  /** When the process started, as `Date.prototype.toISOString` writes it. */
+  startTime: string;
+  /** When the process ended, as `Date.prototype.toISOString` writes it. */
+  endTime?: string | undefined;
+  /** Time from start to end in milliseconds. There for a process that has ended. */
+  duration?: number | undefined;
+  /** The beginning of the prompt. */
+  promptPreview?: string | undefined;
+  /** Why the process failed. */
+  error?: string | undefined;
+  /** The id of the process that this one belongs to. */
+  parentProcessId?: string | undefined;
+  /** The record's key `title`, if its caller has given it one. */
+  title?: string | undefined;
+  /** The record's key `customTitle`, if its caller has given it one. */
+  customTitle?: string | undefined;
+  /** The record's key `lastMessagePreview`, if its caller has given it one. */
+  lastMessagePreview?: string | undefined;
+  /** The record's key `lastEventAt`, if its caller has given it one; a `Date` there is an ISO string here. */
+  lastEventAt?: string | undefined;
+}
+
+/** One page of a list. */
+export interface ProcessSummaries {
+  /** The summaries on this page, in the order of the file. */
+  entries: ProcessSummary[];
+  /** How many processes match in all: the count before `offset` and `limit`. */
+  total: number;
+}
+
+/** How much a store holds. */
+export interface StorageStats {
+  /** Number of processes, of all workspaces. */
+  totalProcesses: number;
+  /** Number of registered workspaces. */
+  totalWorkspaces: number;
+  /** Number of registered wikis. */
+  totalWikis: number;
+  /** Size of the three data files together, in bytes. */
+  storageSize: number;
+}
+
+/** What {@link FileProcessStore.recover} found in one data file, and did about it. */
+export interface RecoveryReport {
+  /** The data file; where it is a link, the file that the link leads to. */
+  path: string;
+  /**
+   * The copy of the damaged file: `{file}.corrupt-<timestamp>`, beside it. Absent where nothing was damaged, and
+   * so nothing was done.
+   */
+  backup?: string | undefined;
+  /** Number of records in the file now. */
+  kept: number;
+  /** What could not be kept, in the order of the file. */
+  lost: LostPart[];
+}
+
+/** A part of a damaged file that was no whole record. Its place is the one in the copy. */
+export interface LostPart {
+  /** The line where it begins, counted from 1. */
+  line: number;
+  /** The column where it begins, counted in bytes from 1. */
+  column: number;
+  /** How long it is, in bytes. */
+  bytes: number;
+  /** What was expected there. */
+  expected: string;
+}
+
 /**
  * Which processes a call is about: those that match every field given, in the order of the file, and of
  * those the part that `offset` and `limit` cut out. A field left out is no constraint.
@@ -297,8 +415,58 @@ export interface ProcessEvent {
  *
  * If it throws, the promise of that mutation rejects with what was thrown. The change stays written, and
  * later calls work.
+ *
+ * With {@link FileProcessStoreOptions.watch} it is also called for what others change. No promise of this store
+ * belongs to such a change; what is thrown then is an uncaught exception.
  */
 export type ProcessChangeCallback = (event: ProcessEvent) => void;
+
+/**
+ * Makes the changes of an update from the record as it is now: returns the fields to set, or `undefined` to leave
+ * the record as it is. It must return at once, not a promise. It may call the store, and may be called more than
+ * once; see {@link FileProcessStore.updateProcess}.
+ *
+ * Its argument is a fresh record: changing that, too, changes nothing in the store.
+ */
+export type ProcessChange = (current: AIProcess) => Partial<AIProcess> | undefined;
+
+/**
+ * Called with the entries that an add has pushed out of the store, as they were on disk, so that output files
+ * that belong to them can be deleted. It is called when the write is durable, before the events and the promises
+ * of the mutations that were written with it. Entries that other processes or other store objects prune are
+ * told to theirs.
+ *
+ * If it throws, the promise of the add rejects with what was thrown. The change stays written, and later calls
+ * work.
+ */
+export type PruneCallback = (entries: StoredProcessEntry[]) => void;
+
+/**
+ * Live output of a process: `{ type: 'chunk', content }` for text, `{ type: 'complete', status, duration }` at
+ * the end, or any other event of the caller's own.
+ */
+export interface ProcessOutputEvent {
+  /** What it is. */
+  type: 'chunk' | 'complete' | (string & {});
+  /** The text of a chunk. */
+  content?: string | undefined;
+  /** Where the process stands, now that it is complete. */
+  status?: AIProcessStatus | undefined;
+  /** How long the process took: a number of milliseconds, or a text for display. */
+  duration?: number | string | undefined;
+  /** Anything else. It is passed on as it is, and never stored. */
+  [key: string]: any;
+}
+
+/**
+ * Called for each event of a process's live output. It may declare the narrower type of the events that its
+ * program emits.
+ */
+// The parameter of a method, unlike that of a function type, may be narrowed.
+export type ProcessOutputCallback = {
+  /** Is called with the event. */
+  call(event: ProcessOutputEvent): void;
+}['call'];
 
 /**
  * The store's interface, for code that is to work with any implementation of it. Errors, limits and
@@ -307,12 +475,21 @@ export type ProcessChangeCallback = (event: ProcessEvent) => void;
 export interface ProcessStore {
   /** Adds a process. Resolves when it is stored. */
   addProcess(process: AIProcess): Promise<void>;
-  /** Changes the named fields of a process. Resolves when they are stored, or if the id is unknown. */
-  updateProcess(id: string, updates: Partial<AIProcess>): Promise<void>;
-  /** Resolves to the process with this id, or to `undefined`. */
-  getProcess(id: string): Promise<AIProcess | undefined>;
+  /**
+   * Changes the named fields of a process, or those that a function of the current record returns. Resolves when
+   * they are stored, or if the id is unknown.
+   */
+  updateProcess(id: string, updates: Partial<AIProcess> | ProcessChange): Promise<void>;
+  /** Resolves to the process with this id (of this workspace, if one is named), or to `undefined`. */
+  getProcess(id: string, workspaceId?: string): Promise<AIProcess | undefined>;
   /** Resolves to the processes that match the filter, or to all. */
   getAllProcesses(filter?: ProcessFilter): Promise<AIProcess[]>;
+  /** Resolves to what a list shows of the processes that match the filter, or of all. */
+  getProcessSummaries(filter?: ProcessFilter): Promise<ProcessSummaries>;
+  /** Resolves to the ids of the processes that match the filter, or of all. */
+  getProcessIds(filter?: ProcessFilter): Promise<string[]>;
+  /** Resolves to the number of processes that match the filter, or of all. */
+  getProcessCount(filter?: ProcessFilter): Promise<number>;
   /** Removes a process. Resolves when it is gone, or if the id is unknown. */
   removeProcess(id: string): Promise<void>;
   /** Removes the processes that match the filter, or all. Resolves to their number when they are gone. */
@@ -321,8 +498,48 @@ export interface ProcessStore {
   registerWorkspace(info: WorkspaceInfo): Promise<void>;
   /** Resolves to the registered workspaces. */
   getWorkspaces(): Promise<WorkspaceInfo[]>;
+  /** Changes the named fields of a workspace. Resolves to what it is then, or to `undefined`. */
+  updateWorkspace(id: string, updates: Partial<WorkspaceInfo>): Promise<WorkspaceInfo | undefined>;
+  /** Removes a workspace, not its processes. Resolves to whether it was there. */
+  removeWorkspace(id: string): Promise<boolean>;
+  /** Removes all workspaces, not their processes. Resolves to their number. */
+  clearAllWorkspaces(): Promise<number>;
+  /** Adds a wiki, or replaces the one with the same id. Resolves when it is stored. */
+  registerWiki(info: WikiInfo): Promise<void>;
+  /** Resolves to the registered wikis. */
+  getWikis(): Promise<WikiInfo[]>;
+  /** Changes the named fields of a wiki. Resolves to what it is then, or to `undefined`. */
+  updateWiki(id: string, updates: Partial<WikiInfo>): Promise<WikiInfo | undefined>;
+  /** Removes a wiki. Resolves to whether it was there. */
+  removeWiki(id: string): Promise<boolean>;
+  /** Removes all wikis. Resolves to their number. */
+  clearAllWikis(): Promise<number>;
+  /** Resolves to how much the store holds. */
+  getStorageStats(): Promise<StorageStats>;
+  /** Subscribes to the live output of a process. Returns what ends the subscription. */
+  onProcessOutput(id: string, callback: ProcessOutputCallback): () => void;
+  /** Tells the subscribers of a process of a chunk of its output. */
+  emitProcessOutput(id: string, content: string): void;
+  /** Tells the subscribers of a process of any event. */
+  emitProcessEvent(id: string, event: ProcessOutputEvent): void;
+  /** Tells the subscribers of a process that it is complete, and ends their subscriptions. */
+  emitProcessComplete(id: string, status: AIProcessStatus, duration: number | string): void;
+  /** Sets what writes out the buffered output of a process. */
+  registerFlushHandler(id: string, handler: () => unknown): void;
+  /** Takes away what writes out the buffered output of a process. */
+  unregisterFlushHandler(id: string): void;
+  /** Resolves when the buffered output of a process, if there is any, has been written out. */
+  requestFlush(id: string): Promise<void>;
+  /** Resolves when all mutations that were called before are stored. */
+  flush(): Promise<void>;
+  /** Does that, and then lets go of everything. Later calls are refused. */
+  close(): Promise<void>;
+  /** The same as `close`, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void>;
   /** Called for each change that this store makes. */
   onProcessChange?: ProcessChangeCallback | undefined;
+  /** Called with what retention has removed. */
+  onPrune?: PruneCallback | undefined;
 }
 
 /** Options of {@link FileProcessStore}. Each may be left out. */
@@ -356,6 +573,27 @@ export interface FileProcessStoreOptions {
    * @defaultValue 10000
    */
   lockTimeoutMs?: number | undefined;
+  /**
+   * Whether {@link FileProcessStore.onProcessChange} is also told of what *others* change in `processes.json`:
+   * other processes, and other store objects of this one. What happened is found by comparing the records before
+   * and after, so each change is told once, changes that follow each other closely may be told as one, and this
+   * store's own changes are not told twice. A record that was cleared or pruned by others is one that was removed.
+   * What others change is told from the moment on at which the first call of this store object has resolved.
+   *
+   * It rests on the system's own notifications: nothing is polled, and the watch alone does not keep the process
+   * alive. The data directory need not exist yet, and may be deleted and made again. Where the system refuses
+   * the watch, every call that returns a promise rejects with its error, and tries again first. The watch ends
+   * when the store is closed or collected as garbage.
+   *
+   * @defaultValue false
+   */
+  watch?: boolean | undefined;
+  /**
+   * The first value of {@link FileProcessStore.onPrune}.
+   *
+   * @defaultValue none
+   */
+  onPrune?: PruneCallback | undefined;
 }
 
 /**
@@ -393,10 +631,17 @@ export class FileProcessStore implements ProcessStore {
   constructor(options?: FileProcessStoreOptions);
 
   /**
-   * Called for each change that this store object makes. It can be set and changed at any time; a mutation
-   * calls the one that is set when its write is done. Pruning is no change of its own and fires nothing.
+   * Called for each change that this store object makes and, with {@link FileProcessStoreOptions.watch}, for what
+   * others change. It can be set and changed at any time; a mutation calls the one that is set when its write is
+   * done. Pruning is no change of its own and fires nothing here.
    */
   onProcessChange?: ProcessChangeCallback | undefined;
+
+  /**
+   * Called with the entries that an add of this store object has pushed out; see
+   * {@link FileProcessStoreOptions.maxProcesses}. It can be set and changed at any time, as `onProcessChange` can.
+   */
+  onPrune?: PruneCallback | undefined;
 
   /**
    * Adds a process at the end of the file, or replaces the one with the same id in its place. It is tagged
@@ -426,32 +671,52 @@ export class FileProcessStore implements ProcessStore {
    * Fires `'process-updated'` with the merged record. An id that is not in the store writes nothing and
    * fires nothing.
    *
+   * What is to be set may depend on what is there: two writers that each read a conversation, append a turn and
+   * write it back would lose a turn. Pass a function for that. It is called with the current record, and what
+   * it returns is applied only if the record is still the very one that it saw. If another writer came in
+   * between, of this process or of any other, the function is called again with the newer record. So it may run
+   * more than once, and should do nothing but compute. No lock is held while it runs. Calls for one record that
+   * are made at the same time are chained, each function with the result of the one before, and share a commit.
+   *
+   * A function that returns `undefined` leaves the record alone: nothing is written, nothing fires. If it throws,
+   * this call rejects with what was thrown, and nothing is changed. For an unknown id it isn't called.
+   *
+   * @example
+   * ```js
+   * await store.updateProcess('review-1', (current) => ({
+   *   conversationTurns: [...(current.conversationTurns ?? []), turn],
+   * }));
+   * ```
+   *
    * @param id - the id of the process
-   * @param updates - the fields to set; an `id` among them must be the same id
+   * @param updates - the fields to set, or a function of the current record that returns them; an `id` among them
+   *   must be the same id
    * @returns a promise that resolves when the write is durable, or once the id is known to be missing
    *
    * Rejects with
    * - `ERR_INVALID_ARG_TYPE` if an argument or a field is of the wrong type
    * - `ERR_INVALID_ARG_VALUE` if the updates change the id, remove the status or the start time, set either
-   *   to an empty text or an invalid date, or hold a value that can't be JSON
+   *   to an empty text or an invalid date, or hold a value that can't be JSON; also if the function returns a
+   *   promise
    * - `ERR_STORE_CORRUPT` if `processes.json` is not what a store writes
    * - `ERR_STORE_LOCKED` if other processes keep the lock for too long
    * - `ERR_STORE_CLOSED` if the store was closed
    */
-  updateProcess(id: string, updates: Partial<AIProcess>): Promise<void>;
+  updateProcess(id: string, updates: Partial<AIProcess> | ProcessChange): Promise<void>;
 
   /**
    * Reads one process.
    *
    * @param id - the id of the process; an empty one finds nothing
+   * @param workspaceId - if given, and not empty, only a record that is tagged with this workspace is found
    * @returns a promise of a fresh record, or of `undefined` if the store has none with this id
    *
    * Rejects with
-   * - `ERR_INVALID_ARG_TYPE` if the id is no string
+   * - `ERR_INVALID_ARG_TYPE` if the id or the workspace is no string
    * - `ERR_STORE_CORRUPT` if `processes.json` is not what a store writes
    * - `ERR_STORE_CLOSED` if the store was closed
    */
-  getProcess(id: string): Promise<AIProcess | undefined>;
+  getProcess(id: string, workspaceId?: string): Promise<AIProcess | undefined>;
 
   /**
    * Reads the processes that match a filter, or all of them.
@@ -466,6 +731,42 @@ export class FileProcessStore implements ProcessStore {
    * - `ERR_STORE_CLOSED` if the store was closed
    */
   getAllProcesses(filter?: ProcessFilter): Promise<AIProcess[]>;
+
+  /**
+   * Lists what is needed to show the processes that match a filter, or all of them, without their prompts, results
+   * and conversations. It takes no longer for large records than for small ones.
+   *
+   * @param filter - which processes, as for {@link FileProcessStore.getAllProcesses}; `exclude` changes nothing
+   * @returns a promise of one page in the order of the file, and of the number of matches on all pages
+   *
+   * Rejects with
+   * - `ERR_INVALID_ARG_TYPE` if the filter or one of its fields is of the wrong type
+   * - `ERR_INVALID_ARG_VALUE` if a date is invalid, or `limit` or `offset` is negative or no integer
+   * - `ERR_STORE_CORRUPT` if `processes.json` is not what a store writes
+   * - `ERR_STORE_CLOSED` if the store was closed
+   */
+  getProcessSummaries(filter?: ProcessFilter): Promise<ProcessSummaries>;
+
+  /**
+   * Lists the ids of the processes that match a filter, or of all of them.
+   *
+   * @param filter - which processes, as for {@link FileProcessStore.getAllProcesses}
+   * @returns a promise of the ids in the order of the file
+   *
+   * Rejects as {@link FileProcessStore.getProcessSummaries} does.
+   */
+  getProcessIds(filter?: ProcessFilter): Promise<string[]>;
+
+  /**
+   * Counts the processes that {@link FileProcessStore.getAllProcesses} lists for the same filter, `limit` and
+   * `offset` included.
+   *
+   * @param filter - which processes
+   * @returns a promise of their number
+   *
+   * Rejects as {@link FileProcessStore.getProcessSummaries} does.
+   */
+  getProcessCount(filter?: ProcessFilter): Promise<number>;
 
   /**
    * Removes a process.
@@ -532,6 +833,236 @@ export class FileProcessStore implements ProcessStore {
    * - `ERR_STORE_CLOSED` if the store was closed
    */
   getWorkspaces(): Promise<WorkspaceInfo[]>;
+
+  /**
+   * Sets the named fields of a workspace and leaves the others as they are. An optional field named with
+   * `undefined` is removed. An id that is not registered writes nothing.
+   *
+   * @param id - the id of the workspace
+   * @param updates - the fields to set; an `id` among them must be the same id
+   * @returns a promise of the workspace as it is then, when the write is durable, or of `undefined` if there is none
+   *
+   * Rejects with
+   * - `ERR_INVALID_ARG_TYPE` if an argument or a field is of the wrong type
+   * - `ERR_INVALID_ARG_VALUE` if the updates change the id, or hold a value that can't be JSON
+   * - `ERR_STORE_CORRUPT` if `workspaces.json` is not what a store writes
+   * - `ERR_STORE_LOCKED` if other processes keep the lock for too long
+   * - `ERR_STORE_CLOSED` if the store was closed
+   */
+  updateWorkspace(id: string, updates: Partial<WorkspaceInfo>): Promise<WorkspaceInfo | undefined>;
+
+  /**
+   * Removes a workspace. Its processes stay.
+   *
+   * @param id - the id of the workspace
+   * @returns a promise of whether it was there, when the write is durable
+   *
+   * Rejects with
+   * - `ERR_INVALID_ARG_TYPE` if the id is no string
+   * - `ERR_STORE_CORRUPT` if `workspaces.json` is not what a store writes
+   * - `ERR_STORE_LOCKED` if other processes keep the lock for too long
+   * - `ERR_STORE_CLOSED` if the store was closed
+   */
+  removeWorkspace(id: string): Promise<boolean>;
+
+  /**
+   * Removes all workspaces. Their processes stay. Where there is none, nothing is written.
+   *
+   * @returns a promise of the number of removed workspaces, when the write is durable
+   *
+   * Rejects with
+   * - `ERR_STORE_CORRUPT` if `workspaces.json` is not what a store writes
+   * - `ERR_STORE_LOCKED` if other processes keep the lock for too long
+   * - `ERR_STORE_CLOSED` if the store was closed
+   */
+  clearAllWorkspaces(): Promise<number>;
+
+  /**
+   * Adds a wiki at the end of the file, or replaces the one with the same id in its place. Makes the data
+   * directory if it is missing. Fires nothing.
+   *
+   * @param info - the wiki; keys that {@link WikiInfo} doesn't list are kept
+   * @returns a promise that resolves when the write is durable
+   *
+   * Rejects with
+   * - `ERR_INVALID_ARG_TYPE` if the wiki or one of its fields is of the wrong type
+   * - `ERR_INVALID_ARG_VALUE` if the id is empty, or a value can't be JSON (a BigInt, a cycle)
+   * - `ERR_STORE_CORRUPT` if `wikis.json` is not what a store writes
+   * - `ERR_STORE_LOCKED` if other processes keep the lock for too long
+   * - `ERR_STORE_CLOSED` if the store was closed
+   */
+  registerWiki(info: WikiInfo): Promise<void>;
+
+  /**
+   * Reads the registered wikis.
+   *
+   * @returns a promise of fresh objects in the order of the file, each with just the keys that the file has
+   *
+   * Rejects with
+   * - `ERR_STORE_CORRUPT` if `wikis.json` is not what a store writes
+   * - `ERR_STORE_CLOSED` if the store was closed
+   */
+  getWikis(): Promise<WikiInfo[]>;
+
+  /**
+   * Sets the named fields of a wiki and leaves the others as they are. An optional field named with `undefined`
+   * is removed. An id that is not registered writes nothing.
+   *
+   * @param id - the id of the wiki
+   * @param updates - the fields to set; an `id` among them must be the same id
+   * @returns a promise of the wiki as it is then, when the write is durable, or of `undefined` if there is none
+   *
+   * Rejects as {@link FileProcessStore.updateWorkspace} does, for `wikis.json`.
+   */
+  updateWiki(id: string, updates: Partial<WikiInfo>): Promise<WikiInfo | undefined>;
+
+  /**
+   * Removes a wiki.
+   *
+   * @param id - the id of the wiki
+   * @returns a promise of whether it was there, when the write is durable
+   *
+   * Rejects as {@link FileProcessStore.removeWorkspace} does, for `wikis.json`.
+   */
+  removeWiki(id: string): Promise<boolean>;
+
+  /**
+   * Removes all wikis. Where there is none, nothing is written.
+   *
+   * @returns a promise of the number of removed wikis, when the write is durable
+   *
+   * Rejects as {@link FileProcessStore.clearAllWorkspaces} does, for `wikis.json`.
+   */
+  clearAllWikis(): Promise<number>;
+
+  /**
+   * Counts what the store holds. No record is decoded for it.
+   *
+   * @returns a promise of the numbers, as of now
+   *
+   * Rejects with
+   * - `ERR_STORE_CORRUPT` if one of the data files is not what a store writes
+   * - `ERR_STORE_CLOSED` if the store was closed
+   */
+  getStorageStats(): Promise<StorageStats>;
+
+  /**
+   * Mends damaged data files. Each one that is refused with `ERR_STORE_CORRUPT` is copied to
+   * `{file}.corrupt-<timestamp>`, beside it, and then replaced by one with every record that is still whole. A file
+   * that is whole, or missing, is left alone. Fires nothing of its own; a store that watches is told of the
+   * records that are gone.
+   *
+   * @returns a promise of one report a file, when all is durable: processes, workspaces, wikis
+   *
+   * Rejects with
+   * - `ERR_STORE_CORRUPT` if a data file is no regular file
+   * - `ERR_STORE_LOCKED` if other processes keep a lock for too long
+   * - `ERR_STORE_CLOSED` if the store was closed
+   */
+  recover(): Promise<RecoveryReport[]>;
+
+  /**
+   * Subscribes to the live output of a process: what is emitted for its id from now on, at this store object. Output
+   * is in memory only; nothing is kept for ids that nobody listens to. There may be any number of subscriptions,
+   * each of its own, also with the same callback.
+   *
+   * @param id - the id of the process; it need not be in the store
+   * @param callback - called at once with each event, in the order of the subscriptions. What it throws comes out
+   *   of the call that has emitted the event, and the callbacks behind it are not called
+   * @returns a function that ends the subscription; calling it again does nothing
+   * @throws TypeError with code `ERR_INVALID_ARG_TYPE` if the id is no string or the callback no function
+   * @throws Error with code `ERR_STORE_CLOSED` if the store was closed
+   */
+  onProcessOutput(id: string, callback: ProcessOutputCallback): () => void;
+
+  /**
+   * Tells those who listen to a process of a chunk of its output: `{ type: 'chunk', content }`.
+   *
+   * @param id - the id of the process
+   * @param content - the text
+   * @throws TypeError with code `ERR_INVALID_ARG_TYPE` if an argument is no string
+   */
+  emitProcessOutput(id: string, content: string): void;
+
+  /**
+   * Tells those who listen to a process of any event. They get the very object.
+   *
+   * @param id - the id of the process
+   * @param event - the event
+   * @throws TypeError with code `ERR_INVALID_ARG_TYPE` if the id is no string or the event no object
+   */
+  emitProcessEvent(id: string, event: ProcessOutputEvent): void;
+
+  /**
+   * Tells those who listen to a process that it is complete: `{ type: 'complete', status, duration }`. Then all
+   * subscriptions for this id end. Nothing is written; that is what
+   * {@link FileProcessStore.updateProcess} is for.
+   *
+   * @param id - the id of the process
+   * @param status - where the process stands now
+   * @param duration - how long it took: a number of milliseconds, or a text for display
+   * @throws TypeError with code `ERR_INVALID_ARG_TYPE` if an argument is of the wrong type
+   */
+  emitProcessComplete(id: string, status: AIProcessStatus, duration: number | string): void;
+
+  /**
+   * Sets what {@link FileProcessStore.requestFlush} calls for a process. There is one handler a process; a new one
+   * replaces the old one.
+   *
+   * @param id - the id of the process
+   * @param handler - writes out what is buffered of the process's output, and may return a promise of that
+   * @throws TypeError with code `ERR_INVALID_ARG_TYPE` if the id is no string or the handler no function
+   * @throws Error with code `ERR_STORE_CLOSED` if the store was closed
+   */
+  registerFlushHandler(id: string, handler: () => unknown): void;
+
+  /**
+   * Takes away the handler of a process, if it has one.
+   *
+   * @param id - the id of the process
+   * @throws TypeError with code `ERR_INVALID_ARG_TYPE` if the id is no string
+   */
+  unregisterFlushHandler(id: string): void;
+
+  /**
+   * Calls the handler that was registered for a process, so that its buffered output is written out.
+   *
+   * @param id - the id of the process
+   * @returns a promise that resolves when the handler is done, or at once if there is none
+   *
+   * Rejects with
+   * - `ERR_INVALID_ARG_TYPE` if the id is no string
+   * - what the handler throws or rejects with
+   * - `ERR_STORE_CLOSED` if the store was closed
+   */
+  requestFlush(id: string): Promise<void>;
+
+  /**
+   * Waits for all mutations that were called before, whether they succeed or not. It calls no flush handler.
+   *
+   * @returns a promise that resolves when what they have written is durable
+   *
+   * Rejects with `ERR_STORE_CLOSED` if the store was closed.
+   */
+  flush(): Promise<void>;
+
+  /**
+   * Finishes all calls that were made before, and then ends the watch and all subscriptions, and lets go of the
+   * files. From this call on, other calls are refused with `ERR_STORE_CLOSED`; what is emitted is heard by nobody.
+   * Closing twice is fine. Other stores on the directory are not affected.
+   *
+   * A program that just ends need not close its stores.
+   *
+   * @returns a promise that resolves when all that is done; it never rejects
+   */
+  close(): Promise<void>;
+
+  /**
+   * The same as {@link FileProcessStore.close}, for `await using store = new FileProcessStore(…)`.
+   *
+   * @returns a promise that resolves when the store is closed
+   */
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 /**
@@ -545,7 +1076,7 @@ export function getDefaultDataDir(): string;
 /**
  * Makes a directory, with its parents, if it doesn't exist.
  *
- * @param dirPath - the directory; a relative path is resolved at the call
+ * @param path - the directory; a relative path is resolved at the call
  * @returns a promise of the directory's absolute path, when the directory is there
  *
  * Rejects with
@@ -553,7 +1084,7 @@ export function getDefaultDataDir(): string;
  * - `ERR_INVALID_ARG_VALUE` if the path is empty or holds a null character
  * - Node's own error shape if the system refuses, for instance because there is a file in the way
  */
-export function ensureDataDir(dirPath: string): Promise<string>;
+export function ensureDataDir(path: string): Promise<string>;
 
 /**
  * The codes of the store's own errors.

@@ -2,7 +2,7 @@
 'use strict';
 
 const { inspect } = require('node:util');
-const native = require('./native');
+const native = require('./lib/addon');
 const {
   readProcess,
   readUpdates,
@@ -28,6 +28,9 @@ const { Watcher } = require('./lib/watcher');
  * @typedef {import('./native').Selection} Selection
  */
 
+/** Node has it since 20.4. @type {typeof Symbol.asyncDispose} */
+const asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose');
+
 /**
  * See `index.d.ts` for what each method promises. Here: read the arguments, let the native side do the work,
  * fire the event. An `async` method reads its arguments at the call and never throws.
@@ -44,6 +47,8 @@ class FileProcessStore {
   #watcher;
   /** Mutations that are under way. @type {Set<Promise<unknown>>} */
   #pending = new Set();
+  /** Those of them that change processes, function updates aside. @type {Set<Promise<unknown>>} */
+  #changes = new Set();
   /** @type {Promise<void> | undefined} */
   #closing;
 
@@ -69,7 +74,7 @@ class FileProcessStore {
   /** @param {import('./index').AIProcess} process */
   async addProcess(process) {
     const { id, text } = readProcess(process);
-    await this.#mutate(this.#functionUpdates.before(id), () => this.#processes.add({ op: 'Put', text }));
+    await this.#change(id, { op: 'Put', text });
     this.#emit('process-added', () => process);
   }
 
@@ -80,15 +85,15 @@ class FileProcessStore {
   async updateProcess(id, updates) {
     readId(id);
     if (typeof updates === 'function') {
-      const change = () => this.#functionUpdates.update(id, updates);
-      const made = await this.#mutate(undefined, change);
+      const updated = this.#functionUpdates.update(id, updates, this.#earlier());
+      // It fails with the watch, if that can't be had; then nobody asks for it.
+      updated.catch(() => {});
+      const made = await this.#mutate(undefined, () => updated);
       if (made) this.#emit('process-updated', made);
       return;
     }
     const merge = readUpdates(id, updates);
-    const done = await this.#mutate(this.#functionUpdates.before(id), () =>
-      this.#processes.add({ op: 'Merge', id, updates: merge }),
-    );
+    const done = await this.#change(id, { op: 'Merge', id, updates: merge });
     if (done.count > 0) this.#emit('process-updated', done.process);
   }
 
@@ -125,18 +130,14 @@ class FileProcessStore {
   /** @param {string} id */
   async removeProcess(id) {
     readId(id);
-    const done = await this.#mutate(this.#functionUpdates.before(id), () =>
-      this.#processes.add({ op: 'Remove', id }),
-    );
+    const done = await this.#change(id, { op: 'Remove', id });
     if (done.count > 0) this.#emit('process-removed', done.process);
   }
 
   /** @param {import('./index').ProcessFilter} [filter] */
   async clearProcesses(filter) {
     const { query } = readFilter(filter, 'clear');
-    const done = await this.#mutate(this.#functionUpdates.before(), () =>
-      this.#processes.add({ op: 'Clear', filter: query }),
-    );
+    const done = await this.#change(undefined, { op: 'Clear', filter: query });
     this.#emit('processes-cleared');
     return done.count;
   }
@@ -238,8 +239,8 @@ class FileProcessStore {
 
   /**
    * @param {string} id
-   * @param {string} status
-   * @param {string} duration
+   * @param {import('./index').AIProcessStatus} status
+   * @param {number | string} duration
    */
   emitProcessComplete(id, status, duration) {
     this.#output.complete(id, { type: 'complete', status, duration });
@@ -271,7 +272,7 @@ class FileProcessStore {
   }
 
   async close() {
-    this.#closing ??= Promise.allSettled(this.#pending).then(async () => {
+    this.#closing ??= Promise.allSettled([...this.#pending, this.#watcher?.ready()]).then(async () => {
       // Reads that were called before have begun by then, and keep what they need.
       await nextTurn();
       await nextTurn();
@@ -281,7 +282,7 @@ class FileProcessStore {
     return this.#closing;
   }
 
-  async [Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')]() {
+  async [asyncDispose]() {
     await this.close();
   }
 
@@ -306,6 +307,26 @@ class FileProcessStore {
   }
 
   /**
+   * What has to be done before a function update begins: the changes that were called before it.
+   * @returns {Promise<unknown> | undefined}
+   */
+  #earlier() {
+    const changes = this.#changes.size > 0 ? Promise.allSettled(this.#changes) : undefined;
+    return this.#ready()?.then(() => changes) ?? changes;
+  }
+
+  /**
+   * A change of the process with this id, or of any, after the function updates that were called before it.
+   * @param {string | undefined} id
+   * @param {import('./native').Op} op
+   */
+  #change(id, op) {
+    const change = this.#mutate(this.#functionUpdates.before(id), () => this.#processes.add(op));
+    track(this.#changes, change);
+    return change;
+  }
+
+  /**
    * Hands a mutation over when all that has to come before is done.
    * @template T
    * @param {Promise<unknown> | undefined} before
@@ -319,9 +340,7 @@ class FileProcessStore {
       if (before) await before;
       return handOver();
     })();
-    this.#pending.add(mutation);
-    const done = () => this.#pending.delete(mutation);
-    mutation.then(done, done);
+    track(this.#pending, mutation);
     return mutation;
   }
 
@@ -368,6 +387,17 @@ class FileProcessStore {
     if (!store.onProcessChange) return;
     store.onProcessChange(process ? { type, process: process() } : { type });
   }
+}
+
+/**
+ * Keeps a promise in a set until it is settled.
+ * @param {Set<Promise<unknown>>} pending
+ * @param {Promise<unknown>} promise
+ */
+function track(pending, promise) {
+  pending.add(promise);
+  const done = () => pending.delete(promise);
+  promise.then(done, done);
 }
 
 /** @returns {string} */

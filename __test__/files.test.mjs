@@ -31,6 +31,9 @@ const isWindows = process.platform === 'win32';
 const modeOf = (path) => statSync(path).mode & 0o777;
 const workspace = { id: 'w', name: 'W', rootPath: '/' };
 
+/** Rows of a mode as it is written and as it is. */
+const octal = (...modes) => modes.map((mode) => [mode.toString(8).padStart(4, '0'), mode]);
+
 /** The umask is the process's own: put back what was there. */
 function withUmask(mask) {
   const before = process.umask(mask);
@@ -158,19 +161,22 @@ describe('temporary files', () => {
 });
 
 describe.skipIf(isWindows)('modes', () => {
-  test.each([0o000, 0o022, 0o077])('new files are 0600 and new directories 0700, umask %o', async (mask) => {
-    const top = tempDir();
-    const dataDir = join(top, 'one', 'two');
-    withUmask(mask);
-    const store = new FileProcessStore({ dataDir });
-    await store.addProcess(sample('a'));
-    await store.registerWorkspace(workspace);
-    await store.updateProcess('a', { result: 'r' });
-    expect(modeOf(join(top, 'one'))).toBe(0o700);
-    expect(modeOf(dataDir)).toBe(0o700);
-    expect(readdirSync(dataDir)).toEqual(expect.arrayContaining(['processes.json', 'workspaces.json']));
-    for (const name of readdirSync(dataDir)) expect(modeOf(join(dataDir, name)), name).toBe(0o600);
-  });
+  test.each(octal(0o000, 0o022, 0o077))(
+    'new files are 0600 and new directories 0700, umask %s',
+    async (_, mask) => {
+      const top = tempDir();
+      const dataDir = join(top, 'one', 'two');
+      withUmask(mask);
+      const store = new FileProcessStore({ dataDir });
+      await store.addProcess(sample('a'));
+      await store.registerWorkspace(workspace);
+      await store.updateProcess('a', { result: 'r' });
+      expect(modeOf(join(top, 'one'))).toBe(0o700);
+      expect(modeOf(dataDir)).toBe(0o700);
+      expect(readdirSync(dataDir)).toEqual(expect.arrayContaining(['processes.json', 'workspaces.json']));
+      for (const name of readdirSync(dataDir)) expect(modeOf(join(dataDir, name)), name).toBe(0o600);
+    },
+  );
 
   test('ensureDataDir makes directories 0700', async () => {
     const top = tempDir();
@@ -179,7 +185,7 @@ describe.skipIf(isWindows)('modes', () => {
     expect([modeOf(join(top, 'one')), modeOf(join(top, 'one', 'two'))]).toEqual([0o700, 0o700]);
   });
 
-  test.each([0o644, 0o640, 0o606])('an existing file keeps its mode %o', async (mode) => {
+  test.each(octal(0o644, 0o640, 0o606))('an existing file keeps its mode %s', async (_, mode) => {
     const { store, file } = freshStore();
     await store.addProcess(sample('a'));
     withUmask(0o027);

@@ -184,6 +184,18 @@ describe.skipIf(!hasFlock)('the lock', () => {
     expect(dataState(dir)).toEqual(before);
   });
 
+  test('is waited for no longer than lockTimeoutMs', async () => {
+    const { store, dir } = freshStore({ lockTimeoutMs: 100 });
+    await store.addProcess(sample('a'));
+    await holdLocks(dir);
+    let late = false;
+    // Far more than what was asked for, and less than the default.
+    const limit = setTimeout(() => (late = true), 8_000);
+    onTestFinished(() => clearTimeout(limit));
+    expect((await rejection(store.addProcess(sample('b')))).code).toBe('ERR_STORE_LOCKED');
+    expect(late).toBe(false);
+  });
+
   test('does not stop reads', async () => {
     const { store, dir } = freshStore({ lockTimeoutMs: 200 });
     await store.addProcess(sample('a'));

@@ -5,7 +5,12 @@ import { describe, expect, test } from 'vitest';
 import { FileProcessStore } from '../index.js';
 import { dataNames, dataState, freshStore, idsOf, rejection, sample } from './support.mjs';
 
-const workspace = (id, fields = {}) => ({ id, name: `Workspace ${id}`, rootPath: `/work/${id}`, ...fields });
+const workspace = (id, fields = {}) => ({
+  id,
+  name: `Workspace ${id}`,
+  rootPath: `/projects/${id}`,
+  ...fields,
+});
 
 describe('registering', () => {
   test('every field is stored and comes back, unknown ones included', async () => {

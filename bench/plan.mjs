@@ -80,9 +80,9 @@ export const QUICK = {
   memoryCalls: 3,
   checks: { operations: 1_000, replacements: 300, gets: 5_000, requires: 5 },
   tables: [
-    table(1, 'ASCII', { memory: [] }),
+    table(1, 'ASCII', { memory: [], blocking: false }),
     table(10, 'ASCII'),
-    table(10, 'non-ASCII', { memory: [], rows: READS, peers: ['ours', 'plain'] }),
+    table(10, 'non-ASCII', { memory: [], blocking: false, rows: READS, peers: ['ours', 'plain'] }),
   ],
   growth: {
     records: [1000, 10_000].map((records) => ({

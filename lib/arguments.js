@@ -379,11 +379,19 @@ function readPath(name, value) {
  */
 function readOptions(options, defaultDataDir) {
   const given = options === undefined ? {} : object('options', options);
-  const { dataDir, maxProcesses = 500, durable = true, lockTimeoutMs = 10_000, watch = false, onPrune } = given;
+  const {
+    dataDir,
+    maxProcesses = 500,
+    durable = true,
+    lockTimeoutMs = 10_000,
+    watch = false,
+    onPrune,
+  } = given;
   for (const [name, value] of Object.entries({ durable, watch })) {
     if (typeof value !== 'boolean') throw invalidType(`options.${name}`, 'a boolean', value);
   }
-  if (typeof lockTimeoutMs !== 'number') throw invalidType('options.lockTimeoutMs', 'a number', lockTimeoutMs);
+  if (typeof lockTimeoutMs !== 'number')
+    throw invalidType('options.lockTimeoutMs', 'a number', lockTimeoutMs);
   if (!(lockTimeoutMs >= 0)) {
     throw invalidValue(`options.lockTimeoutMs must be at least 0 ms, got ${lockTimeoutMs}`);
   }

@@ -3,7 +3,7 @@
 
 /** Calls of the native side whose answer comes later. */
 
-const native = require('../native');
+const native = require('./addon');
 const { fromFailure } = require('./errors');
 
 /** @type {Map<number, { resolve: (value: any) => void, reject: (error: Error) => void }>} */

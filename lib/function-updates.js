@@ -14,6 +14,7 @@ const { makeProcess } = require('./records');
  * @typedef {import('../native').Updates} Updates
  * @typedef {(current: any) => any} Change
  * @typedef {{ change: Change, resolve: (process: any) => void, reject: (error: unknown) => void }} Call
+ * @typedef {{ calls: Call[], sealed: boolean, done: Promise<void> }} Chain
  * @typedef {{ call: Call, seen: SeenProcess, updates: Updates | undefined }} Step
  */
 
@@ -22,11 +23,13 @@ const { makeProcess } = require('./records');
  * the function saw; otherwise the function is called again with the newer one, so no lock is held while it runs.
  *
  * Calls for one id are chained: the second function sees what the first one makes of the record, and the whole
- * chain is committed at once.
+ * chain is committed at once. So that mutations take effect in the order in which they were called, a chain begins
+ * when the changes that were called before it are done, and another change that has to wait for a chain seals it:
+ * later functions form a new chain, behind that change. Everybody waits for earlier calls only.
  */
 class FunctionUpdates {
   #native;
-  /** @type {Map<string, { calls: Call[], done: Promise<void> }>} */
+  /** The last chain of each id. @type {Map<string, Chain>} */
   #chains = new Map();
 
   /** @param {() => NativeStore} native */
@@ -39,18 +42,21 @@ class FunctionUpdates {
    * nothing was changed.
    * @param {string} id
    * @param {Change} change
+   * @param {Promise<unknown>} [earlier] changes that were called before this one
    * @returns {Promise<(() => any) | undefined>}
    */
-  update(id, change) {
+  update(id, change, earlier) {
     return new Promise((resolve, reject) => {
       const call = { change, resolve, reject };
-      const chain = this.#chains.get(id);
-      if (chain) {
-        chain.calls.push(call);
+      const last = this.#chains.get(id);
+      if (last && !last.sealed) {
+        last.calls.push(call);
         return;
       }
-      const calls = [call];
-      this.#chains.set(id, { calls, done: this.#work(id, calls) });
+      /** @type {Chain} */
+      const chain = { calls: [call], sealed: false, done: Promise.resolve() };
+      this.#chains.set(id, chain);
+      chain.done = this.#work(id, chain, Promise.all([last?.done, earlier]));
     });
   }
 
@@ -61,35 +67,43 @@ class FunctionUpdates {
    */
   before(id) {
     if (this.#chains.size === 0) return undefined;
-    if (id !== undefined) return this.#chains.get(id)?.done;
-    return Promise.all(Array.from(this.#chains.values(), (chain) => chain.done));
+    const chains = id === undefined ? Array.from(this.#chains.values()) : [this.#chains.get(id)];
+    return Promise.all(
+      chains.map((chain) => {
+        if (chain) chain.sealed = true;
+        return chain?.done;
+      }),
+    );
   }
 
   /**
    * @param {string} id
-   * @param {Call[]} waiting
+   * @param {Chain} chain
+   * @param {Promise<unknown>} earlier
    */
-  async #work(id, waiting) {
-    // Other calls of this turn of the event loop join the first one.
-    await undefined;
-    while (waiting.length > 0) {
+  async #work(id, chain, earlier) {
+    const waiting = chain.calls;
+    do {
       /** @type {Step[]} */
       let steps = [];
       try {
+        // Other calls of this turn of the event loop join the first one meanwhile.
+        await earlier;
         const seen = await call((channel, ticket) => this.#native().seeProcess(channel, ticket, id));
         const calls = waiting.splice(0);
         if (seen === undefined) {
           for (const { resolve } of calls) resolve(undefined);
           continue;
         }
-        steps = plan(id, /** @type {SeenProcess} */ (seen), calls);
+        steps = plan(id, seen, calls);
         waiting.unshift(...(await this.#commit(steps)));
       } catch (error) {
-        for (const { call } of steps) call.reject(error);
-        for (const { reject } of waiting.splice(0)) reject(error);
+        // Calls that came while these were written have not been tried yet.
+        const refused = steps.length > 0 ? steps.map(({ call }) => call) : waiting.splice(0);
+        for (const { reject } of refused) reject(error);
       }
-    }
-    this.#chains.delete(id);
+    } while (waiting.length > 0);
+    if (this.#chains.get(id) === chain) this.#chains.delete(id);
   }
 
   /**
@@ -147,6 +161,8 @@ function plan(id, seen, calls) {
         continue;
       }
       if (typeof fields?.then === 'function') {
+        // What it comes to is nobody's concern, and must not be an unhandled rejection.
+        Promise.resolve(fields).catch(() => {});
         throw invalidValue('updates must be returned by the function at once, not as a promise');
       }
       const updates = readUpdates(id, fields);

@@ -28,7 +28,16 @@ class Watcher {
       const store = /** @type {any} */ (reference.deref());
       if (!store?.onProcessChange) return;
       const processes = selection.processes(makeProcess);
-      types.forEach((type, index) => store.onProcessChange?.({ type, process: processes[index] }));
+      types.forEach((type, index) => {
+        try {
+          store.onProcessChange?.({ type, process: processes[index] });
+        } catch (error) {
+          // Nobody's promise can reject with it; and the changes behind this one are told all the same.
+          queueMicrotask(() => {
+            throw error;
+          });
+        }
+      });
     };
     // A refusal is for the first call to report.
     this.ready()?.catch(() => {});

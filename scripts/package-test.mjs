@@ -68,11 +68,13 @@ async function check(name, work) {
  * @param {string} name
  * @param {string} command
  * @param {string[]} args
- * @param {{ cwd?: string, env?: Record<string, string> }} [options]
+ * @param {{ cwd?: string, env?: Record<string, string>, prints?: string }} [options]
  */
 function checkRun(name, command, args, options) {
   return check(name, async () => {
-    const { problem, output } = await execute(command, args, options);
+    const { problem: failure, output } = await execute(command, args, options);
+    const silent = !output.includes(options?.prints ?? '');
+    const problem = failure ?? (silent ? `it did not print "${options.prints}"` : undefined);
     if (problem !== undefined) throw new Error(`${problem}: ${[command, ...args].join(' ')}\n${output}`);
   });
 }
@@ -169,7 +171,9 @@ const PROGRAMS = [
  * @param {string[][]} programs names and files
  */
 async function checkRuntime({ name, command, args }, programs) {
-  for (const [title, file] of programs) await checkRun(`${name}, ${title}`, command, [...args, file]);
+  for (const [title, file] of programs) {
+    await checkRun(`${name}, ${title}`, command, [...args, file], { prints: 'smoke test passed' });
+  }
 }
 
 /** @param {{ calls: number, workers: number }} amounts */
@@ -190,6 +194,7 @@ async function checkVitest() {
 }
 
 async function checkEverywhere() {
+  await checkRun('garbage that holds large records', node, ['garbage.mjs', '1500']);
   installTools();
   await checkRun('publint', node, [tool('publint'), 'run', packed.root, '--strict']);
   await checkRun('@arethetypeswrong/cli', node, [tool('@arethetypeswrong/cli', 'attw'), packed.root]);
@@ -211,10 +216,10 @@ async function checkEverywhere() {
   }
   const oldest = oldestHost();
   if (oldest) {
-    const script = 'require(`file-process-store`); console.log(process.versions.napi)';
-    // Every function that the binary imports is looked up when it is loaded.
-    const env = { LD_BIND_NOW: '1' };
-    await checkRun('Node-API 8 has all that the addon needs', oldest, ['--eval', script], { env });
+    const script = 'require(`file-process-store`); console.log(`Node-API ${process.versions.napi}`)';
+    // Every function that the binary imports is then looked up when it is loaded.
+    const options = { env: { LD_BIND_NOW: '1' }, prints: 'Node-API 8' };
+    await checkRun('Node-API 8 has all that the addon imports', oldest, ['--eval', script], options);
   }
   await checkVitest();
 }

@@ -1,6 +1,6 @@
 /**
  * The package's commands, complete on a fresh clone: they check the tools, install what is missing, build the
- * addon and do their work. Usage: `node scripts/run.mjs start|test|build [arguments]`.
+ * addon and do their work. Usage: `node scripts/run.mjs start|test|bench|build [arguments]`.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -49,11 +49,11 @@ function checkTools() {
   }
 }
 
-function install() {
-  const installed = join(root, 'node_modules', '.package-lock.json');
-  const lock = join(root, 'package-lock.json');
+function install(folder, what) {
+  const installed = join(folder, 'node_modules', '.package-lock.json');
+  const lock = join(folder, 'package-lock.json');
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return;
-  step('installing development tools', 'npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
+  step(`installing ${what}`, 'npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: folder });
 }
 
 /** cargo decides what is out of date; without changes this takes a second. */
@@ -82,11 +82,20 @@ const commands = {
     step('clippy', 'cargo', ['clippy', '--workspace', '--all-targets', '--locked', '--', '-D', 'warnings']);
     step('core tests', 'cargo', ['test', '--package', 'file-process-store-core', '--locked']);
     step('types', 'tsc', ['--project', 'tsconfig.json']);
-    for (const project of ['__test__/types', 'examples/pipeline-core', 'examples/pipeline-core/test']) {
+    const callers = ['.', 'exact', 'disposal', 'es2015'].map((name) => join('__test__', 'types', name));
+    for (const project of [...callers, 'examples/pipeline-core', 'examples/pipeline-core/test']) {
       run('tsc', ['--project', join(project, 'tsconfig.json')]);
     }
     step('package tests', 'vitest', ['run']);
     step('pipeline-core integration', 'vitest', ['run', '--root', 'examples/pipeline-core']);
+  },
+
+  bench(args) {
+    install(
+      join(root, 'bench'),
+      'what is measured beside the store (better-sqlite3 may take a minute to build)',
+    );
+    step('benchmark', process.execPath, ['bench/run.mjs', ...args]);
   },
 };
 
@@ -95,6 +104,6 @@ if (!Object.hasOwn(commands, name)) {
   stop(`usage: node scripts/run.mjs ${Object.keys(commands).join('|')}`);
 }
 checkTools();
-install();
+install(root, 'development tools');
 build();
 commands[name](args);

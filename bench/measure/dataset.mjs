@@ -115,7 +115,7 @@ async function takeTurn(entrant, milliseconds, { plan, set, folders, neighbour }
     const change = { peer: key, dir: folders.get(key), set };
     const input = outside
       ? { row, calls: 1, expect: await neighbour.ask('change', change) }
-      : { row, milliseconds, longestBurst: plan.longestBurst };
+      : { row, milliseconds, longestBurst: PEERS[key]?.serial ? plan.longestBurst : Infinity };
     const { wall, busy, scaled } = await participant.ask('sample', input);
     entrant.wall.push(...wall);
     entrant.busy.push(...busy);

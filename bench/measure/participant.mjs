@@ -1,5 +1,6 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 
 const main = fileURLToPath(new URL('../child/main.mjs', import.meta.url));
@@ -15,7 +16,12 @@ export class Participant {
    * @param {string[]} [execArgv] options of Node
    */
   constructor(part, options = {}, execArgv = []) {
-    this.#child = fork(main, [JSON.stringify({ part, ...options })], { serialization: 'advanced', execArgv });
+    this.#child = fork(main, [JSON.stringify({ part, ...options })], {
+      serialization: 'advanced',
+      execArgv,
+      // node:sqlite says of itself that it is experimental, once a process.
+      env: { ...process.env, NODE_NO_WARNINGS: '1' },
+    });
     this.#ended = once(this.#child, 'exit').then(([code, signal]) => {
       throw new Error(`a process of the benchmark (${part} ${options.peer ?? ''}) ended: ${signal ?? code}`);
     });

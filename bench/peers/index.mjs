@@ -16,7 +16,8 @@ const sqlite = (name, synchronous) => async (dir, options) =>
   (await import('./sqlite.mjs')).openSqlite(name, { dir, synchronous, ...options });
 
 /**
- * `file`: the records are in `processes.json`. `reads`: false where reading is the same as in another column.
+ * `file`: the records are in `processes.json`. `serial`: a burst takes as long as its calls one after the other, so a
+ * tenth of it can stand for it. `reads`: false where reading is the same as in another column.
  * `needs`: the package to be installed, or the module that the running Node must have.
  */
 export const PEERS = {
@@ -36,6 +37,7 @@ export const PEERS = {
   plain: {
     label: 'plain store',
     durability: 'no syncs: a power loss can leave an empty file',
+    serial: true,
     file: true,
     open: async (dir, { cap }) => {
       const { PlainStore } = await import('../../__test__/fixtures/plain-store.mjs');
@@ -45,6 +47,7 @@ export const PEERS = {
   lowdb: {
     label: 'lowdb',
     durability: 'no syncs: a power loss can leave an empty file',
+    serial: true,
     file: true,
     needs: 'lowdb',
     open: async (dir, options) => new (await import('./lowdb.mjs')).LowdbStore(dir, options),
@@ -58,12 +61,14 @@ export const PEERS = {
   sqliteFull: {
     label: 'better-sqlite3, FULL',
     durability: 'synchronous=FULL: the log is synced with every commit',
+    serial: true,
     needs: 'better-sqlite3',
     open: sqlite('better-sqlite3', 'FULL'),
   },
   sqliteNormal: {
     label: 'better-sqlite3, NORMAL',
     durability: 'synchronous=NORMAL: a power loss can take the latest commits',
+    serial: true,
     reads: false,
     needs: 'better-sqlite3',
     open: sqlite('better-sqlite3', 'NORMAL'),
@@ -71,6 +76,7 @@ export const PEERS = {
   nodeSqlite: {
     label: 'node:sqlite, FULL',
     durability: 'synchronous=FULL: the log is synced with every commit',
+    serial: true,
     needs: 'node:sqlite',
     open: sqlite('node:sqlite', 'FULL'),
   },

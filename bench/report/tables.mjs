@@ -20,8 +20,8 @@ export function makeBlocks(results) {
 }
 
 export function machine({ mode, date, machine: { cpu, cores, memoryGigabytes, system, fileSystem } }) {
-  const run = mode === 'full' ? 'Full run' : 'Quick run, with few samples';
-  return `${run} of ${date.slice(0, 10)}: ${cpu}, ${cores} cores, ${memoryGigabytes} GB, ${system}, ${fileSystem}.`;
+  const run = mode === 'full' ? 'Full run' : 'Quick run (few samples)';
+  return `${run}, ${date.slice(0, 10)}: ${cpu}, ${cores} cores, ${memoryGigabytes} GB, ${system}, ${fileSystem}.`;
 }
 
 function peers({ peers: known, versions, missing }) {
@@ -32,9 +32,9 @@ function peers({ peers: known, versions, missing }) {
   return `${table}\n\nVersions: ${numbers.join(', ')}.${absent.join('')}`;
 }
 
-export function targets(results) {
-  const rows = results.targets.map(({ target, measured, verdict }) => [target, measured, verdict]);
-  return markdownTable([['target', 'measured', ''], ...rows]);
+function targets(results) {
+  const rows = results.targets.map(({ target, measured, verdict }) => [verdict, target, measured]);
+  return markdownTable([['', 'target', 'measured'], ...rows], { alignDelimiters: false });
 }
 
 /** For each data set a table of the time on the clock, and one of the event loop's busy time. */
@@ -138,7 +138,8 @@ function growth(results) {
 function growthTable(results, row, sets) {
   const columns = columnsOf(results, sets[0][1].rows);
   const floors = (ROWS[row].floors ?? []).map((floor) => ({ peer: floor, label: FLOORS[floor].label }));
-  const size = ([name, { bytes }]) => `${name.replace(/ ?(records of 2 KB|conversations of) ?/, '')}: ${number(bytes / MB)} MB`;
+  const size = ([name, { bytes }]) =>
+    `${name.replace(/ ?(records of 2 KB|conversations of) ?/, '')}: ${number(bytes / MB)} MB`;
   return markdownTable([
     [row, ...sets.map(size)],
     ...[...columns, ...floors]

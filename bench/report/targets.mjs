@@ -33,6 +33,8 @@ const TENFOLD_WRITE = 11;
 /** "No more", as far as two measurements can say. */
 const TENFOLD_GET = 1.1;
 const BLOCKED_MS = 1;
+/** How many are shown of a target that many figures must meet. */
+const WORST = 3;
 const LATE_MS = 10;
 const GROWTH_FILES = 3;
 const GROWTH_MB = 32;
@@ -61,7 +63,7 @@ function verdict(isMet) {
 /** A target with one ratio or more that must all be within the limit. */
 function within(target, ratios, limit) {
   if (ratios.length === 0) return { target, measured: '–', verdict: 'not measured' };
-  const measured = ratios.map(({ name, ratio }) => `${name} ${times(ratio)}`).join(', ');
+  const measured = ratios.map(({ name, ratio }) => `${name} ${times(ratio)}`).join('; ');
   return { target, measured, verdict: verdict(ratios.every(({ ratio }) => ratio <= limit)) };
 }
 
@@ -137,10 +139,9 @@ function nonAscii(tables) {
     }));
   });
   const worst = ratios.sort((a, b) => b.ratio - a.ratio);
-  const over = worst.filter(({ ratio }) => ratio > NON_ASCII);
   return within(
     `non-ASCII text: a read costs at most ${NON_ASCII} times what ASCII of the same length costs (the worst)`,
-    over.length > 0 ? over : worst.slice(0, 1),
+    worst.slice(0, WORST),
     NON_ASCII,
   );
 }
@@ -158,11 +159,9 @@ function blocked(tables) {
       }),
   );
   if (gaps.length === 0) return { target, measured: '–', verdict: 'not measured' };
-  gaps.sort((a, b) => b.gap - a.gap);
-  const over = gaps.filter(({ gap }) => gap > BLOCKED_MS);
-  const shown = over.length > 0 ? over : gaps.slice(0, 1);
-  const measured = shown.map(({ name, gap }) => `${name} ${number(Math.max(0, gap))} ms`).join('; ');
-  return { target, measured, verdict: verdict(over.length === 0) };
+  const worst = gaps.sort((a, b) => b.gap - a.gap).slice(0, WORST);
+  const measured = worst.map(({ name, gap }) => `${name} ${number(Math.max(0, gap))} ms`).join('; ');
+  return { target, measured, verdict: verdict(worst.every(({ gap }) => gap <= BLOCKED_MS)) };
 }
 
 function peaks(tables) {
@@ -173,12 +172,8 @@ function peaks(tables) {
         .map(([row, { ours, plain }]) => ({ name: `${name}, ${row}`, ratio: ours.peak / plain.peak })),
     )
     .sort((a, b) => b.ratio - a.ratio);
-  const over = ratios.filter(({ ratio }) => ratio > 1);
-  return within(
-    "peak memory at or below the plain store's on every row (the worst)",
-    over.length > 0 ? over : ratios.slice(0, 1),
-    1,
-  );
+  const target = "peak memory at or below the plain store's on every row (the worst)";
+  return within(target, ratios.slice(0, WORST), 1);
 }
 
 function checked({ mixed, foreign, gets, addonMegabytes, requireMilliseconds }) {

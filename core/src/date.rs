@@ -2,7 +2,7 @@
 //!
 //! The text itself always reaches JS unchanged; what is read here only orders records. Whatever V8's
 //! `Date.parse` reads is read alike: the date-time format of ECMAScript
-//! (<https://tc39.es/ecma262/#sec-date-time-string-format>) here, everything else by [`legacy`].
+//! (<https://tc39.es/ecma262/#sec-date-time-string-format>) here, everything else by `legacy`.
 //! chrono ends at the year 262,142, JS at 275,760, so the calendar is computed here and chrono is asked
 //! for time zones alone.
 

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use crate::error::Flaw;
@@ -108,7 +109,15 @@ pub fn flaw(error: &serde_json::Error, text: &[u8]) -> Flaw {
     };
     let message = error.to_string();
     let words = message.rfind(" at line ").map_or(message.as_str(), |end| &message[..end]);
-    let offset = (line_start + error.column().saturating_sub(1)).min(text.len());
+    let column = line_start + error.column();
+    let offset = match error.classify() {
+        Category::Eof => text.len(),
+        // These it counts from 0, the others from 1.
+        Category::Data => column,
+        _ if words.starts_with("control character") => column,
+        _ => column.saturating_sub(1),
+    };
+    let offset = offset.min(text.len());
     if words.contains("expected") {
         Flaw::new(offset, words)
     } else {

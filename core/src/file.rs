@@ -61,6 +61,11 @@ impl<R: Record> Batch<R> {
         self.mutations.iter().any(Mutation::creates)
     }
 
+    /// Tells the caller. A callback that panics harms nobody else.
+    fn tell(self, result: Result<Receipt<R>, Error>) {
+        let _ = catch_unwind(AssertUnwindSafe(|| (self.done)(result)));
+    }
+
     fn prepare(&mut self) {
         self.mutations.iter_mut().for_each(Mutation::prepare);
     }
@@ -181,7 +186,7 @@ impl<R: Record> DataFile<R> {
             match guarded(|| self.commit_group(&mut group, &mut settling)) {
                 Ok(Settled { receipts, retired, .. }) => {
                     for (batch, receipt) in group.into_iter().zip(receipts) {
-                        (batch.done)(Ok(receipt));
+                        batch.tell(Ok(receipt));
                     }
                     // Freeing a large file takes longer than writing it; the next commit need not wait for that.
                     if let Ok(runtime) = tokio::runtime::Handle::try_current() {
@@ -257,7 +262,7 @@ impl<R: Record> DataFile<R> {
             let expired = |batch: &mut Batch<R>| batch.waiting_since.elapsed() >= batch.options.lock_timeout;
             for batch in group.extract_if(.., expired) {
                 let waited = batch.waiting_since.elapsed();
-                (batch.done)(Err(Error::Locked { path: path.clone(), waited }));
+                batch.tell(Err(Error::Locked { path: path.clone(), waited }));
             }
             if group.is_empty() {
                 return Ok(None);
@@ -327,9 +332,9 @@ impl<R> std::fmt::Debug for DataFile<R> {
     }
 }
 
-fn reject<R>(group: Vec<Batch<R>>, error: &Error) {
+fn reject<R: Record>(group: Vec<Batch<R>>, error: &Error) {
     for batch in group {
-        (batch.done)(Err(error.clone()));
+        batch.tell(Err(error.clone()));
     }
 }
 
@@ -346,3 +351,6 @@ fn guarded<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

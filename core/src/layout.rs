@@ -17,7 +17,11 @@ pub const MAX_RECORD: usize = (1 << 29) - 4096;
 /// between them is not. `None` where the result would be larger than [`MAX_RECORD`].
 ///
 /// The input must be valid JSON.
-pub fn pretty(value: &str, mut depth: usize) -> Option<Vec<u8>> {
+pub fn pretty(value: &str, depth: usize) -> Option<Vec<u8>> {
+    pretty_within(value, depth, MAX_RECORD)
+}
+
+fn pretty_within(value: &str, mut depth: usize, most: usize) -> Option<Vec<u8>> {
     let bytes = value.as_bytes();
     let mut out = Vec::new();
     out.try_reserve(bytes.len() + bytes.len() / 8).ok()?;
@@ -41,28 +45,28 @@ pub fn pretty(value: &str, mut depth: usize) -> Option<Vec<u8>> {
                     at += 1;
                 } else {
                     depth += 1;
-                    new_line(&mut out, depth)?;
+                    new_line(&mut out, depth, most)?;
                 }
             }
             b'}' | b']' => {
                 depth = depth.saturating_sub(1);
-                new_line(&mut out, depth)?;
+                new_line(&mut out, depth, most)?;
                 out.push(byte);
             }
             b',' => {
                 out.push(byte);
-                new_line(&mut out, depth)?;
+                new_line(&mut out, depth, most)?;
             }
             b':' => out.extend_from_slice(b": "),
             _ => out.push(byte),
         }
     }
-    (out.len() <= MAX_RECORD).then_some(out)
+    (out.len() <= most).then_some(out)
 }
 
-fn new_line(out: &mut Vec<u8>, depth: usize) -> Option<()> {
+fn new_line(out: &mut Vec<u8>, depth: usize, most: usize) -> Option<()> {
     // Deep nesting makes indentation grow with the square of the depth: see that it fits first.
-    let indented = out.len().checked_add(1 + 2 * depth).filter(|&len| len <= MAX_RECORD)?;
+    let indented = out.len().checked_add(1 + 2 * depth).filter(|&len| len <= most)?;
     out.try_reserve(indented - out.len()).ok()?;
     out.push(b'\n');
     out.resize(indented, b' ');
@@ -107,7 +111,14 @@ mod tests {
 
     #[test]
     fn nesting_that_would_blow_up_the_file_is_refused() {
-        let deep = format!("{}{}", "[".repeat(40_000), "]".repeat(40_000));
-        assert_eq!(pretty(&deep, 0), None);
+        let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+        // Each level is indented twice, by two more than the one around it: 2 * levels² bytes in all.
+        let size = |levels: usize| pretty_within(&nested(levels), 0, 1 << 20).map(|text| text.len());
+        assert_eq!(size(700), Some(980_000));
+        assert_eq!(size(800), None);
+        // A single line that is longer than all that is allowed is not even begun.
+        assert_eq!(pretty("[1]", MAX_RECORD), None);
+        assert_eq!(pretty_within("\"four\"", 0, 5), None);
+        assert_eq!(pretty_within("\"four\"", 0, 6), Some(b"\"four\"".to_vec()));
     }
 }

@@ -30,22 +30,18 @@ pub(crate) fn pause() {
 }
 
 impl Lock {
-    /// Tries once; `None` if somebody else holds it.
+    /// Tries once; `None` if somebody else holds it, or has just deleted its file.
     pub fn try_acquire(fs: &dyn FileSystem, path: &Path) -> Result<Option<Lock>, Error> {
-        loop {
-            let file = fs.open_lock(path).context("open", path)?;
-            if let Ok(dir) = fs.stat(place::parent(path)) {
-                place::give(&*file, dir.owner);
-            }
-            if !file.try_lock().context("flock", path)? {
-                return Ok(None);
-            }
-            let lock = Lock { file, path: path.to_owned() };
-            if lock.is_at_its_path(fs)? {
-                return Ok(Some(lock));
-            }
-            // Deleted between our opening and locking it: the next one who comes locks another file.
+        let file = fs.open_lock(path).context("open", path)?;
+        if let Ok(dir) = fs.stat(place::parent(path)) {
+            place::give(&*file, dir.owner);
         }
+        if !file.try_lock().context("flock", path)? {
+            return Ok(None);
+        }
+        let lock = Lock { file, path: path.to_owned() };
+        // Deleted between our opening and locking it: the next one who comes locks another file.
+        Ok(lock.is_at_its_path(fs)?.then_some(lock))
     }
 
     /// Whether the path still leads to the file that is locked. If not, another writer may hold a lock

@@ -1,12 +1,10 @@
 //! A process record: `{workspaceId, process}` as it stands in `processes.json`.
 
-use std::borrow::Cow;
-use std::fmt;
-use std::sync::{Arc, OnceLock};
+mod entry;
+mod summary;
 
-use chrono::{DateTime, Datelike};
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::sync::{Arc, OnceLock};
 
 use crate::date;
 use crate::error::{Error, Flaw};
@@ -17,6 +15,7 @@ use crate::layout;
 use crate::record::{Patch, Record};
 use crate::snapshot::Content;
 use crate::text::decode;
+use entry::{EntryDoc, ID, INDEXED, PARENT, START, STATUS, Span, TYPE, string};
 
 /// The fields that the store knows, in the order in which they stand in the file.
 pub const FIELDS: [&str; 22] = [
@@ -44,29 +43,6 @@ pub const FIELDS: [&str; 22] = [
     "conversationTurns",
 ];
 
-/// The fields of a process that the index holds, or knows the place of. Together with the workspace they are a
-/// record's summary, in this order.
-const INDEXED: [&str; 12] = [
-    "id",
-    "status",
-    "type",
-    "startTime",
-    "endTime",
-    "promptPreview",
-    "error",
-    "parentProcessId",
-    "title",
-    "customTitle",
-    "lastMessagePreview",
-    "lastEventAt",
-];
-const ID: usize = 0;
-const STATUS: usize = 1;
-const TYPE: usize = 2;
-const START: usize = 3;
-const END: usize = 4;
-const PARENT: usize = 7;
-
 /// What a record without `type` is.
 const DEFAULT_TYPE: &[u8] = b"clarification";
 const TERMINAL: [&[u8]; 3] = [b"completed", b"failed", b"cancelled"];
@@ -91,23 +67,6 @@ pub struct Process {
     host: OnceLock<HostFields>,
 }
 
-/// A piece of a record's text; empty where the record has no such field.
-#[derive(Clone, Copy, Debug, Default)]
-struct Span {
-    start: u32,
-    length: u32,
-}
-
-impl Span {
-    fn of(token: Option<&RawValue>, text: &[u8]) -> Self {
-        // No record is larger than u32 counts: see `layout::MAX_RECORD`.
-        token.map_or(Span::default(), |token| Span {
-            start: (token.get().as_ptr() as usize - text.as_ptr() as usize) as u32,
-            length: token.get().len() as u32,
-        })
-    }
-}
-
 impl Process {
     /// The workspace tag, as WTF-8.
     pub fn workspace(&self) -> &[u8] {
@@ -127,36 +86,6 @@ impl Process {
     /// Whether [`host_fields`](Self::host_fields) has nothing left to do.
     pub fn is_decoded(&self) -> bool {
         self.host.get().is_some()
-    }
-
-    /// Appends JSON text of an object with the workspace, the indexed fields that the record has, and the duration
-    /// in milliseconds where it has begun and ended.
-    pub fn write_summary(&self, out: &mut String) {
-        out.push_str("{\"workspaceId\":");
-        out.push_str(self.token(self.tag));
-        for (field, &span) in INDEXED.iter().zip(&self.spans) {
-            let token = match (*field, self.token(span)) {
-                ("type", "") => "\"clarification\"",
-                (_, "") => continue,
-                (_, token) => token,
-            };
-            out.push_str(&format!(",\"{field}\":"));
-            match *field {
-                "startTime" | "endTime" => out.push_str(&iso_token(token)),
-                _ => out.push_str(token),
-            }
-        }
-        let end = decode(self.token(self.spans[END]));
-        let end = end.and_then(|end| date::parse(std::str::from_utf8(&end).ok()?));
-        if let (Some(start), Some(end)) = (self.start, end) {
-            out.push_str(&format!(",\"duration\":{}", end - start));
-        }
-        out.push('}');
-    }
-
-    /// Appends the JSON token of the id.
-    pub fn write_id(&self, out: &mut String) {
-        out.push_str(self.token(self.spans[ID]));
     }
 
     fn token(&self, span: Span) -> &str {
@@ -188,41 +117,7 @@ impl Process {
     }
 }
 
-/// The token of a date as `toISOString` writes it, if it is a date that was written otherwise.
-fn iso_token(token: &str) -> Cow<'_, str> {
-    let text = decode(token).unwrap_or_default();
-    let text = std::str::from_utf8(&text).unwrap_or_default();
-    let date =
-        date::parse(text).filter(|_| !date::is_canonical(text)).and_then(DateTime::from_timestamp_millis);
-    match date.filter(|date| (0..=9999).contains(&date.year())) {
-        Some(date) => Cow::Owned(date.format("\"%Y-%m-%dT%H:%M:%S%.3fZ\"").to_string()),
-        None => Cow::Borrowed(token),
-    }
-}
-
-/// The content of a field that the index needs, and that must be a string.
-fn string<'a>(bytes: &[u8], value: Option<&'a RawValue>, name: &str) -> Result<Cow<'a, [u8]>, Flaw> {
-    let raw = value.ok_or_else(|| Flaw::new(0, format!("expected an entry with {name}")))?;
-    decode(raw.get()).ok_or_else(|| {
-        let offset = raw.get().as_ptr() as usize - bytes.as_ptr() as usize;
-        Flaw::new(offset, format!("expected {name} to be a string"))
-    })
-}
-
 impl Content<Process> {
-    /// JSON text of an array with what `write` appends for each of the listed records.
-    pub fn list(&self, filter: &Filter, write: fn(&Process, &mut String)) -> String {
-        let mut out = String::from("[");
-        for place in filter.select(self.records()) {
-            if out.len() > 1 {
-                out.push(',');
-            }
-            write(&self.records()[place], &mut out);
-        }
-        out.push(']');
-        out
-    }
-
     /// Where the first record with this id stands; with a workspace, the first of that workspace.
     pub fn find(&self, id: &[u8], workspace: Option<&[u8]>) -> Option<usize> {
         let first = self.place(id)?;
@@ -290,7 +185,7 @@ impl Record for Process {
                 Some(raw) => decode(raw.get()).map(boxed),
             },
             parent: process[PARENT].and_then(|raw| decode(raw.get())).map(boxed),
-            start: std::str::from_utf8(&start).ok().and_then(date::parse),
+            start: date::parse(&start),
             tag: Span::of(document.workspace, bytes),
             spans: process.map(|token| Span::of(token, bytes)),
             text: text.into(),
@@ -352,72 +247,6 @@ impl Record for Process {
 
     fn prunable_since(&self) -> Option<i64> {
         TERMINAL.contains(&&*self.status).then_some(self.start.unwrap_or(i64::MIN))
-    }
-}
-
-/// An entry with just what the index needs; the rest is scanned over.
-#[derive(Default)]
-struct EntryDoc<'a> {
-    workspace: Option<&'a RawValue>,
-    process: Option<ProcessDoc<'a>>,
-}
-
-#[derive(Default)]
-struct ProcessDoc<'a>([Option<&'a RawValue>; INDEXED.len()]);
-
-impl<'de: 'a, 'a> Deserialize<'de> for EntryDoc<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Entry;
-
-        impl<'de> Visitor<'de> for Entry {
-            type Value = EntryDoc<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-                f.write_str("an object with workspaceId and process")
-            }
-
-            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
-                let mut entry = EntryDoc::default();
-                while let Some(name) = map.next_key::<&RawValue>()? {
-                    match &*fields::key(name.get()) {
-                        b"workspaceId" => entry.workspace = Some(map.next_value()?),
-                        b"process" => entry.process = Some(map.next_value()?),
-                        _ => drop(map.next_value::<IgnoredAny>()?),
-                    }
-                }
-                Ok(entry)
-            }
-        }
-
-        deserializer.deserialize_map(Entry)
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for ProcessDoc<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Inner;
-
-        impl<'de> Visitor<'de> for Inner {
-            type Value = ProcessDoc<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-                f.write_str("process to be an object")
-            }
-
-            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
-                let mut process = ProcessDoc::default();
-                while let Some(name) = map.next_key::<&RawValue>()? {
-                    let key = fields::key(name.get());
-                    match INDEXED.iter().position(|field| field.as_bytes() == &*key) {
-                        Some(field) => process.0[field] = Some(map.next_value()?),
-                        None => drop(map.next_value::<IgnoredAny>()?),
-                    }
-                }
-                Ok(process)
-            }
-        }
-
-        deserializer.deserialize_map(Inner)
     }
 }
 

@@ -73,16 +73,20 @@ impl Watch {
     pub fn account(&self, receipt: &Receipt<Process>) {
         let mut known = self.known.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(known) = known.as_mut() else { return };
+        for pruned in &receipt.pruned {
+            known.remove(pruned.id());
+        }
+        let is_pruned = |record| receipt.pruned.iter().any(|pruned| Arc::ptr_eq(pruned, record));
         for done in receipt.results.iter().flatten() {
-            if let Some(record) = done.record.as_ref().filter(|_| done.count > 0) {
-                known.insert(record.id().clone(), record.clone());
+            match done.record.as_ref().filter(|_| done.count > 0) {
+                // What was pruned in the middle of the batch may have been added again behind that.
+                Some(record) if is_pruned(record) => drop(known.remove(record.id())),
+                Some(record) => drop(known.insert(record.id().clone(), record.clone())),
+                None => {}
             }
             for removed in &done.removed {
                 known.remove(removed.id());
             }
-        }
-        for pruned in &receipt.pruned {
-            known.remove(pruned.id());
         }
     }
 }

@@ -10,8 +10,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use file_process_store_core::fs::{File, FileSystem};
-use file_process_store_core::{Error, WriteOptions};
-use histories::{DIR, Start, Step, open};
+use file_process_store_core::{Batch, Error, WriteOptions};
+use histories::{DIR, Start, Step, open, process, put};
 use simulated::{Client, Failure, Op, Reach};
 
 const LOCK: &str = "/home/user/data/processes.json.lock";
@@ -36,7 +36,10 @@ fn a_lock_that_is_held_too_long_is_an_error_that_names_it_and_the_time() {
         match Step::Add.run_with(&store, 1, patient(timeout)) {
             Err(Error::Locked { path, waited }) => {
                 assert_eq!(path, Path::new(LOCK));
-                assert!(waited >= Duration::from_millis(timeout) && waited < Duration::from_secs(5), "{waited:?}");
+                assert!(
+                    waited >= Duration::from_millis(timeout) && waited < Duration::from_secs(5),
+                    "{waited:?}"
+                );
             }
             other => panic!("{other:?}"),
         }
@@ -65,23 +68,28 @@ fn a_lock_that_is_freed_in_time_is_taken() {
 #[test]
 fn each_caller_waits_as_long_as_it_said() {
     let client = Start::Filled.client();
-    let store = Arc::new(open(&client));
+    let store = open(&client);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let held = hold(&client);
     let began = Instant::now();
-    let waiters = [20, 60, 10_000].map(|timeout| {
-        let store = store.clone();
-        thread::spawn(move || (Step::Add.run_with(&store, 1, patient(timeout)), began.elapsed()))
+    let answers = [20, 60, 10_000].map(|timeout| {
+        let (answer, answered) = mpsc::channel();
+        let text = process(&format!("n{timeout}"), "running", 1);
+        let done = move |result| answer.send((result, began.elapsed())).unwrap();
+        store.processes.submit(runtime.handle(), Batch::new(vec![put(&text)], patient(timeout), done));
+        answered
     });
-    let mut results = waiters.into_iter();
-    for timeout in [20, 60] {
-        let (result, waited) = results.next().unwrap().join().unwrap();
+    for (answer, timeout) in answers.iter().zip([20, 60]) {
+        let (result, waited) = answer.recv().unwrap();
         assert!(matches!(result, Err(Error::Locked { .. })), "{result:?}");
-        assert!(waited >= Duration::from_millis(timeout));
+        assert!(waited >= Duration::from_millis(timeout) && waited < Duration::from_secs(5), "{waited:?}");
     }
     drop(held);
-    let (result, waited) = results.next().unwrap().join().unwrap();
+    let (result, _) = answers[2].recv().unwrap();
     result.unwrap();
-    assert!(waited < Duration::from_secs(9));
+    let content = store.processes.read().unwrap();
+    let there = [20, 60, 10_000].map(|timeout| content.place(format!("n{timeout}").as_bytes()).is_some());
+    assert_eq!(there, [false, false, true], "what was rejected is not done later");
 }
 
 #[test]
@@ -99,6 +107,25 @@ fn stores_of_several_processes_lose_nothing() {
     });
     let content = open(&client).processes.read().unwrap();
     assert_eq!(content.records().len(), 100);
+}
+
+#[test]
+fn while_one_writes_the_others_wait() {
+    let calls = {
+        let client = Start::Filled.client();
+        Step::Add.run(&open(&client), 1).unwrap();
+        client.calls()
+    };
+    let position = |op| calls.iter().position(|call| call.op == op).unwrap();
+    for at in position(Op::TryLock) + 1..=position(Op::Rename) {
+        let client = Start::Filled.client();
+        let other = open(&client.another());
+        let (answer, answered) = mpsc::channel();
+        client.interrupt(at, move || answer.send(Step::Add.run_with(&other, 2, patient(0))).unwrap());
+        Step::Add.run(&open(&client), 1).unwrap();
+        let result = answered.recv().unwrap();
+        assert!(matches!(result, Err(Error::Locked { .. })), "before call {at}: {result:?}");
+    }
 }
 
 /// A holds the lock, somebody deletes its file, B locks a new one: the interleavings of the two commits, with B
@@ -150,7 +177,10 @@ fn both_writes_are_kept(start: Start, at: usize, pause: usize) {
     let content = open(&a).processes.read().unwrap();
     for id in [b"n1", b"n2"] {
         let id = &id[..];
-        assert!(content.place(id).is_some(), "{start:?}: deleted before call {at}, B paused before call {pause}");
+        assert!(
+            content.place(id).is_some(),
+            "{start:?}: deleted before call {at}, B paused before call {pause}"
+        );
     }
 }
 

@@ -9,6 +9,7 @@ use std::path::Path;
 use file_process_store_core::{Content, Process, Store};
 use histories::{DIR, PROCESSES, Step, open, process};
 use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
 use simulated::{Client, MILLISECOND, Op, SECOND, World};
 
 fn file() -> &'static Path {
@@ -277,6 +278,11 @@ fn act() -> impl Strategy<Value = Act> {
 }
 
 proptest! {
+    // The seed of a failure is printed, and kept beside this file.
+    #![proptest_config(ProptestConfig::with_failure_persistence(
+        FileFailurePersistence::WithSource("proptest-regressions"),
+    ))]
+
     #[test]
     fn the_next_read_sees_the_truth(
         acts in prop::collection::vec((act(), any::<bool>()), 1..40),

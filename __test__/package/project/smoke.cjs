@@ -42,9 +42,12 @@ async function writesAndReads({ FileProcessStore }, dataDir) {
   const events = [];
   store.onProcessChange = (event) => events.push(event.type);
 
+  // Long texts of either width go another way than short ones.
+  const result = `é${'latin '.repeat(1000)}`;
+  const error = `\ud83d${'wide ✓ '.repeat(1000)}\udca9`;
   const metadata = { type: 'chat', workspaceId: 'web', extra: { deep: [1, null, 'ü'] } };
   const turn = { role: 'user', content: 'hi', timestamp: started, turnIndex: 0 };
-  const first = makeProcess('first', { metadata, conversationTurns: [turn] });
+  const first = makeProcess('first', { metadata, error, result, conversationTurns: [turn] });
   await Promise.all([
     store.addProcess(first),
     store.addProcess(makeProcess('second', { status: 'queued' })),
@@ -75,6 +78,8 @@ async function writesAndReads({ FileProcessStore }, dataDir) {
   assert.deepEqual(await ids(), ['first']);
   const [added, updated, removed] = ['process-added', 'process-updated', 'process-removed'];
   assert.deepEqual(events, [added, added, added, updated, removed]);
+  await store.close();
+  await assert.rejects(store.getProcess('first'), (error) => error.code === 'ERR_STORE_CLOSED');
 }
 
 async function refuses({ FileProcessStore }, dataDir) {

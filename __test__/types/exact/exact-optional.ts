@@ -7,6 +7,7 @@ import { FileProcessStore, type AIProcess, type ProcessFilter } from 'file-proce
 
 export async function nameFieldsWithUndefined(workspaceId: string | undefined): Promise<void> {
   const store = new FileProcessStore({ dataDir: undefined, maxProcesses: undefined, durable: undefined });
+  new FileProcessStore({ lockTimeoutMs: undefined, watch: undefined, onPrune: undefined });
   await store.updateProcess('a', { error: undefined, endTime: undefined, metadata: undefined });
 
   const filter: ProcessFilter = { workspaceId, status: undefined, limit: undefined };
@@ -14,7 +15,12 @@ export async function nameFieldsWithUndefined(workspaceId: string | undefined): 
   if (first) await store.addProcess({ ...first, id: 'b', error: first.error, endTime: undefined });
 
   await store.registerWorkspace({ id: 'web', name: 'Web', rootPath: '/web', color: undefined });
+  await store.updateWorkspace('web', { color: undefined, description: undefined });
+  await store.updateWiki('docs', { repoPath: undefined });
+  await store.updateProcess('a', () => ({ error: undefined }));
   store.onProcessChange = undefined;
+  store.onPrune = undefined;
+  store.emitProcessEvent('a', { type: 'chunk', content: undefined });
 
   // Fields that every record has can't be named with it.
   const process = {} as AIProcess;

@@ -34,8 +34,13 @@ export type SameTypes = [
   Both<published.ProcessFilter, ProcessFilter>,
   Both<published.ProcessEvent, ProcessEvent>,
   Both<published.ProcessChangeCallback, ProcessChangeCallback>,
-  Both<published.ProcessStore, ProcessStore>,
 ];
+
+/** An error at the place of use, unless the first type is assignable to the second. */
+type Passes<A extends B, B> = [A, B];
+
+/** The package's interface has more methods, so a store passes from there to here. */
+export type FullForSmall = Passes<published.ProcessStore, ProcessStore>;
 
 /** The class where the interface is asked for, as the server does it. */
 export function openStore(options?: FileProcessStoreOptions): ProcessStore {
