@@ -3,19 +3,13 @@
 
 const { inspect } = require('node:util');
 const native = require('./lib/addon');
-const {
-  readProcess,
-  readUpdates,
-  readId,
-  readWorkspaceId,
-  readFilter,
-  readPath,
-  readOptions,
-} = require('./lib/arguments');
+const { readId, readProcess, readUpdates, readWorkspaceId } = require('./lib/arguments');
 const { call } = require('./lib/channel');
 const { closed } = require('./lib/errors');
+const { readFilter } = require('./lib/filter');
 const { FunctionUpdates } = require('./lib/function-updates');
 const { Mutations } = require('./lib/mutations');
+const { readOptions, readPath } = require('./lib/options');
 const { Output } = require('./lib/output');
 const { mayAnswerNow, nextTurn } = require('./lib/pace');
 const { makeProcess } = require('./lib/records');

@@ -65,6 +65,6 @@ async function measureSets(sets) {
   return measured;
 }
 
-function describe({ label, durability }) {
-  return { label, durability };
+function describe({ label, synced, durability }) {
+  return { label, synced, durability };
 }

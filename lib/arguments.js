@@ -9,8 +9,7 @@
  * fields come first, and the layout, is the native side's business.
  */
 
-const path = require('node:path');
-const { isDate } = require('node:util').types;
+const { isoDate, object, text } = require('./checks');
 const { invalidType, invalidValue } = require('./errors');
 
 /**
@@ -42,51 +41,10 @@ const FIELDS = new Map([
   ['conversationTurns', 'turns'],
 ]);
 
+/** @typedef {import('./checks').Fields} Fields */
+
 /** Fields that a process can't be without. */
 const REQUIRED = ['id', 'status', 'startTime'];
-
-/** @typedef {Record<string, unknown>} Fields */
-
-/**
- * @param {string} name
- * @param {unknown} value
- * @returns {Fields}
- */
-function object(name, value) {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw invalidType(name, 'an object', value);
-  }
-  return /** @type {Fields} */ (value);
-}
-
-/**
- * @param {string} name
- * @param {unknown} value
- */
-function text(name, value) {
-  if (typeof value !== 'string') throw invalidType(name, 'a string', value);
-  return value;
-}
-
-/**
- * Milliseconds of a date. Dates of another realm are dates.
- * @param {string} name
- * @param {unknown} value
- */
-function date(name, value) {
-  if (!isDate(value)) throw invalidType(name, 'a Date', value);
-  const ms = Date.prototype.getTime.call(value);
-  if (Number.isNaN(ms)) throw invalidValue(`${name} must be a valid Date, got Invalid Date`);
-  return ms;
-}
-
-/**
- * @param {string} name
- * @param {unknown} value
- */
-function isoDate(name, value) {
-  return new Date(date(name, value)).toISOString();
-}
 
 /**
  * The value of a known field in the form in which it is stored.
@@ -188,74 +146,6 @@ function readUpdates(id, updates) {
 }
 
 /**
- * What the known fields of registered items hold; `?` marks those that may be absent or null.
- * @type {Record<'workspaces' | 'wikis', Record<string, 'string' | 'string?' | 'boolean'>>}
- */
-const ITEM_FIELDS = {
-  workspaces: {
-    id: 'string',
-    name: 'string',
-    rootPath: 'string',
-    color: 'string?',
-    remoteUrl: 'string?',
-    description: 'string?',
-  },
-  wikis: {
-    id: 'string',
-    name: 'string',
-    wikiDir: 'string',
-    repoPath: 'string?',
-    color: 'string?',
-    aiEnabled: 'boolean',
-    registeredAt: 'string',
-  },
-};
-
-/**
- * JSON text of a workspace or wiki.
- * @param {'workspaces' | 'wikis'} registry
- * @param {unknown} info
- */
-function readItem(registry, info) {
-  const given = object('info', info);
-  const fields = Object.create(null);
-  for (const key of Object.keys(given)) fields[key] = given[key];
-  for (const key of Object.keys(ITEM_FIELDS[registry])) {
-    if (!(key in fields) && given[key] !== undefined) fields[key] = given[key];
-    itemField(registry, 'info', key, fields[key]);
-  }
-  if (fields.id === '') throw invalidValue('info.id must not be empty');
-  return stringify('info', fields);
-}
-
-/**
- * @param {'workspaces' | 'wikis'} registry
- * @param {string} argument
- * @param {string} key
- * @param {unknown} value
- */
-function itemField(registry, argument, key, value) {
-  const shape = ITEM_FIELDS[registry][key];
-  if (shape === undefined || (shape === 'string?' && (value === undefined || value === null))) return;
-  if (shape !== 'boolean') text(`${argument}.${key}`, value);
-  else if (typeof value !== 'boolean') throw invalidType(`${argument}.${key}`, 'a boolean', value);
-}
-
-/**
- * @param {'workspaces' | 'wikis'} registry
- * @param {string} id
- * @param {unknown} updates
- */
-function readItemUpdates(registry, id, updates) {
-  const given = object('updates', updates);
-  const names = Object.keys(given);
-  const fields = Object.create(null);
-  for (const key of names) itemField(registry, 'updates', key, (fields[key] = given[key]));
-  mustKeepId(id, names, fields);
-  return { text: stringify('updates', fields), names };
-}
-
-/**
  * @param {string} id
  * @param {string[]} names
  * @param {Fields} fields
@@ -280,142 +170,4 @@ function readWorkspaceId(workspaceId) {
   return text('workspaceId', workspaceId);
 }
 
-/**
- * @param {string} name
- * @param {unknown} value
- * @returns {any}
- */
-function readFunction(name, value) {
-  if (typeof value !== 'function') throw invalidType(name, 'a function', value);
-  return value;
-}
-
-/**
- * @param {string} name
- * @param {unknown} value
- * @param {string} expected
- */
-function wholeNumber(name, value, expected = 'a whole number from 0 on, or Infinity') {
-  if (typeof value !== 'number') throw invalidType(name, 'a number', value);
-  if (!(value === Infinity || (Number.isInteger(value) && value >= 0))) {
-    throw invalidValue(`${name} must be ${expected}, got ${value}`);
-  }
-  return value;
-}
-
-/**
- * A filter as a native query. When listing, a lost value is no constraint; when clearing it must not
- * clear everything, so there it is refused.
- * @param {unknown} filter
- * @param {'list' | 'clear'} purpose
- * @returns {{ query: import('../native').Query, exclude?: import('../native').Exclude }}
- */
-function readFilter(filter, purpose) {
-  const lost = (/** @type {unknown} */ value) => purpose === 'list' && (value === null || value === '');
-  if (filter === undefined || lost(filter)) return { query: {} };
-  const given = object('filter', filter);
-  /**
-   * @template T
-   * @param {string} key
-   * @param {(name: string, value: unknown) => T} read
-   * @returns {T | undefined}
-   */
-  const optional = (key, read) => {
-    const value = given[key];
-    return value === undefined || lost(value) ? undefined : read(`filter.${key}`, value);
-  };
-  const filled = (/** @type {string} */ name, /** @type {unknown} */ value) => {
-    if (text(name, value) === '') throw invalidValue(`${name} must not be empty`);
-    return /** @type {string} */ (value);
-  };
-  const query = {
-    workspaceId: optional('workspaceId', filled),
-    parentProcessId: optional('parentProcessId', filled),
-    statuses: optional('status', (name, value) => {
-      if (!Array.isArray(value)) return [filled(name, value)];
-      const read = purpose === 'clear' ? filled : text;
-      return Array.from(value, (status, index) => read(`${name}[${index}]`, status));
-    }),
-    type: optional('type', filled),
-    since: optional('since', date),
-    until: optional('until', date),
-    limit: optional('limit', wholeNumber),
-    offset: optional('offset', wholeNumber),
-  };
-  return { query, exclude: optional('exclude', readExclude) };
-}
-
-/**
- * @param {string} name
- * @param {unknown} value
- */
-function readExclude(name, value) {
-  if (!Array.isArray(value)) throw invalidType(name, 'an array', value);
-  const exclude = { conversation: false, toolCalls: false };
-  for (const [index, part] of Array.from(value).entries()) {
-    const known = text(`${name}[${index}]`, part);
-    if (known !== 'conversation' && known !== 'toolCalls') {
-      throw invalidValue(`${name}[${index}] must be 'conversation' or 'toolCalls', got '${known}'`);
-    }
-    exclude[known] = true;
-  }
-  return exclude;
-}
-
-/**
- * @param {string} name
- * @param {unknown} value
- */
-function readPath(name, value) {
-  const given = text(name, value);
-  if (given === '') throw invalidValue(`${name} must not be empty`);
-  if (given.includes('\0')) throw invalidValue(`${name} must not contain null characters`);
-  return path.resolve(given);
-}
-
-/**
- * @param {unknown} options
- * @param {() => string} defaultDataDir
- */
-function readOptions(options, defaultDataDir) {
-  const given = options === undefined ? {} : object('options', options);
-  const {
-    dataDir,
-    maxProcesses = 500,
-    durable = true,
-    lockTimeoutMs = 10_000,
-    watch = false,
-    onPrune,
-  } = given;
-  for (const [name, value] of Object.entries({ durable, watch })) {
-    if (typeof value !== 'boolean') throw invalidType(`options.${name}`, 'a boolean', value);
-  }
-  if (typeof lockTimeoutMs !== 'number')
-    throw invalidType('options.lockTimeoutMs', 'a number', lockTimeoutMs);
-  if (!(lockTimeoutMs >= 0)) {
-    throw invalidValue(`options.lockTimeoutMs must be at least 0 ms, got ${lockTimeoutMs}`);
-  }
-  return {
-    native: {
-      dataDir: dataDir === undefined ? path.resolve(defaultDataDir()) : readPath('options.dataDir', dataDir),
-      maxProcesses: wholeNumber('options.maxProcesses', maxProcesses),
-      durable: durable === true,
-      lockTimeoutMs,
-    },
-    watch: watch === true,
-    onPrune: onPrune === undefined ? undefined : readFunction('options.onPrune', onPrune),
-  };
-}
-
-module.exports = {
-  readProcess,
-  readUpdates,
-  readItem,
-  readItemUpdates,
-  readId,
-  readWorkspaceId,
-  readFunction,
-  readFilter,
-  readPath,
-  readOptions,
-};
+module.exports = { readProcess, readUpdates, readId, readWorkspaceId, mustKeepId, stringify };

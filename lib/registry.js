@@ -2,7 +2,8 @@
 'use strict';
 
 const { call } = require('./channel');
-const { readId, readItem, readItemUpdates } = require('./arguments');
+const { readId } = require('./arguments');
+const { readItem, readItemUpdates } = require('./items');
 const { Mutations } = require('./mutations');
 const { mayAnswerNow, nextTurn } = require('./pace');
 

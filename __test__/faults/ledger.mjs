@@ -11,9 +11,10 @@ import { History } from './history.mjs';
  * some number of mutations between the last two.
  */
 export class Ledger {
-  constructor(spec) {
+  /** `mortal`: the machine is to stop, and then the errors of its last moments mean nothing. */
+  constructor({ mortal = false, ...spec }) {
     this.history = new History(spec);
-    Object.assign(this, { settled: 0, acknowledged: 0, started: 0, rejections: [] });
+    Object.assign(this, { mortal, settled: 0, acknowledged: 0, started: 0, rejections: [] });
   }
 
   get name() {
@@ -23,7 +24,7 @@ export class Ledger {
   /** A mutation that was refused has not happened, and nothing after it was called. */
   reject(turn, rejection) {
     this.rejections.push({ turn, ...rejection });
-    if (!rejection.committed) this.started = Math.min(this.started, turn - 1);
+    if (!rejection.committed && !this.mortal) this.started = Math.min(this.started, turn - 1);
   }
 
   /**

@@ -16,19 +16,21 @@ const sqlite = (name, synchronous) => async (dir, options) =>
   (await import('./sqlite.mjs')).openSqlite(name, { dir, synchronous, ...options });
 
 /**
- * `file`: the records are in `processes.json`. `serial`: a burst takes as long as its calls one after the other, so a
+ * `synced`: a write that is done survives a power loss; `durability` says it in full. `file`: the records are in `processes.json`. `serial`: a burst takes as long as its calls one after the other, so a
  * tenth of it can stand for it. `reads`: false where reading is the same as in another column.
  * `needs`: the package to be installed, or the module that the running Node must have.
  */
 export const PEERS = {
   ours: {
     label: 'this store',
+    synced: true,
     durability: 'file and directory synced before the promise resolves',
     file: true,
     open: async (dir, { cap }) => new (ours())({ dataDir: dir, maxProcesses: cap }),
   },
   unsynced: {
     label: 'this store, durable: false',
+    synced: false,
     durability: 'no syncs: safe from a crash of the process, not of the machine',
     file: true,
     reads: false,
@@ -36,6 +38,7 @@ export const PEERS = {
   },
   plain: {
     label: 'plain store',
+    synced: false,
     durability: 'no syncs: a power loss can leave an empty file',
     serial: true,
     file: true,
@@ -46,6 +49,7 @@ export const PEERS = {
   },
   lowdb: {
     label: 'lowdb',
+    synced: false,
     durability: 'no syncs: a power loss can leave an empty file',
     serial: true,
     file: true,
@@ -54,12 +58,14 @@ export const PEERS = {
   },
   lmdb: {
     label: 'lmdb',
+    synced: true,
     durability: 'synced: each write waits for `flushed`',
     needs: 'lmdb',
     open: async (dir, options) => new (await import('./lmdb.mjs')).LmdbStore(dir, options),
   },
   sqliteFull: {
     label: 'better-sqlite3, FULL',
+    synced: true,
     durability: 'synchronous=FULL: the log is synced with every commit',
     serial: true,
     needs: 'better-sqlite3',
@@ -67,6 +73,7 @@ export const PEERS = {
   },
   sqliteNormal: {
     label: 'better-sqlite3, NORMAL',
+    synced: false,
     durability: 'synchronous=NORMAL: a power loss can take the latest commits',
     serial: true,
     reads: false,
@@ -75,6 +82,7 @@ export const PEERS = {
   },
   nodeSqlite: {
     label: 'node:sqlite, FULL',
+    synced: true,
     durability: 'synchronous=FULL: the log is synced with every commit',
     serial: true,
     needs: 'node:sqlite',

@@ -5,7 +5,8 @@ import { TERMINAL_STATUSES } from './retention.mjs';
 /**
  * lmdb with the records under a running number, an index from the id to it, one on workspace, status and start
  * time, and one on the start time of what may be pruned. A mutation is one transaction; lmdb commits those of one
- * burst together. It resolves when lmdb says that it is flushed.
+ * burst together. It resolves when lmdb says that it is flushed. By itself, lmdb reads one state for a whole turn of
+ * the event loop, whatever other processes have written since; a read here sees what was written before it.
  */
 export class LmdbStore {
   #root;
@@ -46,11 +47,13 @@ export class LmdbStore {
   }
 
   async getProcess(id) {
+    this.#root.resetReadTxn();
     const number = this.#numbers.get(id);
     return number === undefined ? undefined : this.#records.get(number)?.process;
   }
 
   async getAllProcesses({ workspaceId, status, limit } = {}) {
+    this.#root.resetReadTxn();
     if (workspaceId && status) {
       const range = { start: [workspaceId, status], end: [workspaceId, status, Infinity] };
       const numbers = this.#filters.getKeys(range).map((key) => key[3]).asArray;

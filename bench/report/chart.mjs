@@ -14,19 +14,20 @@ const PANEL = (WIDTH - NAMES - GAP - 30) / 2;
 const TOP = 118;
 const LINE = 32;
 const BOTTOM = 62;
+const NOTE = 'Hollow: a write that is done may not survive a power loss.';
 const INK = '#24292f';
 const FAINT = '#8c959f';
 const GRID = '#e6e9ec';
 
-const DOTS = {
-  ours: { colour: '#0969da', radius: 7.5 },
-  unsynced: { colour: '#0969da', radius: 5.5, isHollow: true },
-  plain: { colour: '#cf222e', radius: 5.5 },
-  lowdb: { colour: '#bf5fa8', radius: 5.5 },
-  lmdb: { colour: '#1a7f37', radius: 5.5 },
-  sqliteFull: { colour: '#e09400', radius: 5.5 },
-  sqliteNormal: { colour: '#e09400', radius: 5.5, isHollow: true },
-  nodeSqlite: { colour: '#6e5494', radius: 5.5 },
+const COLOURS = {
+  ours: '#0969da',
+  unsynced: '#0969da',
+  plain: '#cf222e',
+  lowdb: '#bf5fa8',
+  lmdb: '#1a7f37',
+  sqliteFull: '#e09400',
+  sqliteNormal: '#e09400',
+  nodeSqlite: '#6e5494',
 };
 
 export function drawChart(results) {
@@ -46,8 +47,8 @@ export function drawChart(results) {
     text(20, 30, title, 'font-size="16" font-weight="600"'),
     ...legend(results, rows),
     ...rows.map(([row], index) => text(20, middle(index) + 4, row)),
-    ...panels.flatMap((panel) => drawPanel(panel, rows)),
-    text(20, height - 18, machine(results), `font-size="11" fill="${FAINT}"`),
+    ...panels.flatMap((panel) => drawPanel(panel, rows, results.peers)),
+    text(20, height - 18, `${NOTE} ${machine(results)}`, `font-size="11" fill="${FAINT}"`),
     '</svg>\n',
   ].join('\n');
 }
@@ -66,14 +67,14 @@ function legend({ peers }, rows) {
   let x = 28;
   const parts = shown.flatMap(([peer, { label }]) => {
     const at = x;
-    x += 30 + label.length * 7.1;
-    return [dot(peer, at, 56), text(at + 12, 60, label)];
+    x += 30 + label.length * 6.6;
+    return [dot(peer, peers, at, 56), text(at + 12, 60, label)];
   });
   return [...parts, tick(x, 56), text(x + 8, 60, 'floor')];
 }
 
-function drawPanel({ title, left, value, hasFloors }, all) {
-  const isShown = ([key]) => key in DOTS || hasFloors;
+function drawPanel({ title, left, value, hasFloors }, all, peers) {
+  const isShown = ([key]) => key in COLOURS || hasFloors;
   const rows = all.map(([row, cells]) => [row, Object.fromEntries(Object.entries(cells).filter(isShown))]);
   const values = rows.flatMap(([, cells]) => Object.values(cells).map(value));
   const first = Math.floor(Math.log10(Math.min(...values)));
@@ -87,25 +88,30 @@ function drawPanel({ title, left, value, hasFloors }, all) {
       `<line x1="${x(decade)}" x2="${x(decade)}" y1="${TOP - 4}" y2="${bottom}" stroke="${GRID}"/>`,
       text(x(decade), TOP - 9, String(decade), `text-anchor="middle" font-size="11" fill="${FAINT}"`),
     ]),
-    ...rows.flatMap(([, cells], index) => drawRow(cells, middle(index), (cell) => x(value(cell)), left)),
+    ...rows.flatMap(([, cells], index) =>
+      drawRow(cells, middle(index), (cell) => x(value(cell)), left, peers),
+    ),
   ];
 }
 
 /** Our own dot on top of the others, and floors on top of all. */
-function drawRow(cells, y, x, left) {
-  const peers = Object.keys(cells).filter((key) => key in DOTS);
+function drawRow(cells, y, x, left, peers) {
+  const shown = Object.keys(cells).filter((key) => key in COLOURS);
   const floors = Object.keys(cells).filter((key) => key in FLOORS);
   return [
     `<line x1="${left}" x2="${left + PANEL}" y1="${y}" y2="${y}" stroke="${GRID}"/>`,
-    ...peers.reverse().map((peer) => dot(peer, x(cells[peer]), y)),
+    ...shown.reverse().map((peer) => dot(peer, peers, x(cells[peer]), y)),
     ...floors.map((floor) => tick(x(cells[floor]), y)),
   ];
 }
 
-function dot(peer, x, y) {
-  const { colour, radius, isHollow } = DOTS[peer];
-  const fill = isHollow ? '#ffffff' : colour;
-  return `<circle cx="${round(x)}" cy="${y}" r="${radius}" fill="${fill}" stroke="${isHollow ? colour : '#ffffff'}" stroke-width="${isHollow ? 2 : 1}"/>`;
+/** Filled if a write that is done survives a power loss. */
+function dot(peer, peers, x, y) {
+  const colour = COLOURS[peer];
+  const paint = peers[peer].synced
+    ? `fill="${colour}" stroke="#ffffff"`
+    : `fill="#ffffff" stroke="${colour}" stroke-width="2"`;
+  return `<circle cx="${round(x)}" cy="${y}" r="${peer === 'ours' ? 7.5 : 5.5}" ${paint}/>`;
 }
 
 function tick(x, y) {

@@ -5,6 +5,8 @@ import { FLOORS, ROWS } from '../rows.mjs';
 import { busy, megabytes, number, wall } from './format.mjs';
 
 const MB = 1024 ** 2;
+/** The first row of each table of peers. */
+const DURABILITY = '*a write that is done is*';
 
 /** Every block of the README, by the name that its markers carry. */
 export function makeBlocks(results) {
@@ -61,6 +63,7 @@ export function clockTable(results, { rows }) {
       .join('; ');
   return markdownTable([
     ['', ...columns.map(({ label }) => label), 'floor'],
+    [DURABILITY, ...columns.map(durability), ''],
     ...Object.entries(rows).map(([row, cells]) => [
       row,
       ...columns.map(({ peer }) => wall(cells[peer])),
@@ -77,6 +80,7 @@ function peerTable(results, rows, show) {
   const columns = columnsOf(results, rows);
   return markdownTable([
     ['', ...columns.map(({ label }) => label)],
+    [DURABILITY, ...columns.map(durability)],
     ...Object.entries(rows).map(([row, cells]) => [row, ...columns.map(({ peer }) => show(cells[peer]))]),
   ]);
 }
@@ -84,7 +88,11 @@ function peerTable(results, rows, show) {
 function columnsOf(results, rows) {
   return Object.entries(results.peers)
     .filter(([peer]) => Object.values(rows).some((cells) => cells[peer]))
-    .map(([peer, { label }]) => ({ peer, label }));
+    .map(([peer, { label, synced }]) => ({ peer, label, synced }));
+}
+
+function durability({ synced }) {
+  return synced ? 'synced' : 'not synced';
 }
 
 /** Rows against data sets, for our store. */
@@ -136,7 +144,10 @@ function growth(results) {
 }
 
 function growthTable(results, row, sets) {
-  const columns = columnsOf(results, sets[0][1].rows);
+  const columns = columnsOf(results, sets[0][1].rows).map(({ peer, label, synced }) => ({
+    peer,
+    label: ROWS[row].writes ? `${label} (${durability({ synced })})` : label,
+  }));
   const floors = (ROWS[row].floors ?? []).map((floor) => ({ peer: floor, label: FLOORS[floor].label }));
   const size = ([name, { bytes }]) =>
     `${name.replace(/ ?(records of 2 KB|conversations of) ?/, '')}: ${number(bytes / MB)} MB`;

@@ -231,13 +231,17 @@ impl<R: Record> DataFile<R> {
     ) -> Result<(), Error> {
         let parts = content.parts();
         file.write_all(&parts).context("write", tmp)?;
-        if file.stat().context("fstat", tmp)?.stamp.size != content.size() {
+        let filled = file.stat().context("fstat", tmp)?;
+        if filled.stamp.size != content.size() {
             return Err(std::io::Error::from(ErrorKind::WriteZero)).context("write", tmp);
         }
         match self.fs.stat(target) {
             Ok(old) => {
                 place::give(file, old.owner);
-                file.set_mode(old.mode).context("fchmod", tmp)?;
+                // Some file systems have one mode for all files, and refuse to set any.
+                if filled.mode != old.mode {
+                    file.set_mode(old.mode).context("fchmod", tmp)?;
+                }
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 if let Ok(dir) = self.fs.stat(place::parent(target)) {

@@ -339,7 +339,7 @@ fn reject<R: Record>(group: Vec<Batch<R>>, error: &Error) {
 }
 
 /// Turns a panic into an error: nothing of a batch is visible before its rename, so nothing is half done.
-fn guarded<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         let message = panic.downcast_ref::<String>().map(String::as_str);
         let message = message.or_else(|| panic.downcast_ref::<&str>().copied());

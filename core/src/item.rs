@@ -89,3 +89,6 @@ impl Record for Item {
         None
     }
 }
+
+#[cfg(test)]
+mod tests;

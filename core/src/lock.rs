@@ -58,3 +58,6 @@ impl Lock {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -62,3 +62,6 @@ impl Patch {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

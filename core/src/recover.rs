@@ -1,12 +1,13 @@
 //! Recovery of a damaged file: what is still whole is kept, and the damaged file too, under another name.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::commit::{Replaced, Turn};
 use crate::error::{Context, Error, Flaw};
-use crate::file::{DataFile, WriteOptions};
+use crate::file::{DataFile, WriteOptions, guarded};
 use crate::lock::{self, Lock};
 use crate::place;
 use crate::record::Record;
@@ -42,6 +43,10 @@ impl<R: Record> DataFile<R> {
     /// Mends the file if it is damaged: copies it to `{file}.corrupt-<timestamp>`, then replaces it by one with
     /// every record that is still whole. A file that is whole, or missing, is left alone.
     pub fn recover(&self, options: WriteOptions) -> Result<Recovery, Error> {
+        guarded(|| self.mend(options))
+    }
+
+    fn mend(&self, options: WriteOptions) -> Result<Recovery, Error> {
         let fs = &*self.fs;
         let Some(turn) = self.wait_for_turn(options.lock_timeout)? else {
             return Ok(Recovery { path: self.path().to_owned(), backup: None, kept: 0, lost: Vec::new() });
@@ -59,6 +64,9 @@ impl<R: Record> DataFile<R> {
         let before = file.stat().context("fstat", &path)?;
         place::must_be_regular(before.kind, &path)?;
         let bytes = file.read_all(before.stamp.size).context("read", &path)?;
+        if bytes.len() as u64 != before.stamp.size {
+            return Err(std::io::Error::from(ErrorKind::UnexpectedEof)).context("read", &path);
+        }
         let (content, lost) = salvage::<R>(&bytes);
         let backup = self.copy_aside(&path, &bytes, before.mode, options.durable)?;
         let kept = content.records().len();
@@ -68,7 +76,7 @@ impl<R: Record> DataFile<R> {
             // Somebody else has mended or replaced it just now: look again.
             Replaced::Overtaken | Replaced::LostLock => {
                 drop(turn);
-                self.recover(options)
+                self.mend(options)
             }
         }
     }
@@ -98,13 +106,16 @@ impl<R: Record> DataFile<R> {
         loop {
             let backup = place::beside(path, &format!(".corrupt-{}", timestamp(moment)));
             let mut copy = match fs.create_new(&backup) {
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                     moment += 1;
                     continue;
                 }
                 created => created.context("open", &backup)?,
             };
             let filled = copy.write_all(&[bytes]).context("write", &backup).and_then(|()| {
+                if copy.stat().context("fstat", &backup)?.stamp.size != bytes.len() as u64 {
+                    return Err(std::io::Error::from(ErrorKind::WriteZero)).context("write", &backup);
+                }
                 copy.set_mode(mode).context("fchmod", &backup)?;
                 if durable {
                     copy.sync().context("fsync", &backup)?;

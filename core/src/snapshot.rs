@@ -205,3 +205,6 @@ fn is_safely_old(ctime: FileTime, read_at: FileTime) -> bool {
     let age = if ctime.nanos.is_multiple_of(1_000_000) { SAFE_AGE_COARSE } else { SAFE_AGE };
     ctime.as_nanos() + age < read_at.as_nanos()
 }
+
+#[cfg(test)]
+mod tests;

@@ -60,3 +60,6 @@ pub fn default_data_dir() -> Option<PathBuf> {
 pub fn ensure_data_dir(dir: &Path) -> Result<(), Error> {
     place::make_dirs(&RealFs, dir, true)
 }
+
+#[cfg(test)]
+mod tests;

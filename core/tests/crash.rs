@@ -10,6 +10,9 @@ use file_process_store_core::WriteOptions;
 use histories::{Checker, Ledger, Start, Step, Violation, open};
 use simulated::{Client, Failure, Reach};
 
+/// The number that Unix has for a failing disk.
+const EIO: i32 = 5;
+
 /// Runs a history on one store; every step must be acknowledged.
 fn survives(checker: &mut Checker, client: &Client, start: Start, steps: &[Step]) -> Result<(), Violation> {
     let mut ledger = Ledger::new(client, start);
@@ -76,7 +79,7 @@ fn histories_of_three_calls_survive() {
         ((mixed ^ (mixed >> 31)) % most as u64) as usize
     };
     let mut checker = Checker::default();
-    for _ in 0..100 {
+    for _ in 0..200 {
         let start = Start::ALL[pick(Start::ALL.len())];
         let steps = [(); 3].map(|()| Step::ALL[pick(Step::ALL.len())]);
         if let Err(violation) = survives(&mut checker, &start.client(), start, &steps) {
@@ -117,6 +120,39 @@ fn what_a_killed_process_left_half_done_costs_no_later_acknowledged_write() {
                 });
                 if let Err(violation) = carried_on {
                     panic!("{start:?} {first:?} killed at {at}, then {second:?}: {violation:?}");
+                }
+            }
+        }
+    }
+    println!("{} states of the disk", checker.judged);
+}
+
+/// A call fails, be it before or after its new state was visible; the next one is acknowledged, and the power fails.
+#[test]
+fn a_call_that_failed_costs_no_later_acknowledged_write() {
+    let mut checker = Checker::default();
+    for start in [Start::NoDirectory, Start::Filled] {
+        for [first, second] in [[Step::Add, Step::Replace], [Step::Add, Step::Register], [Step::Register, Step::Add]] {
+            for at in 0.. {
+                let client = start.client();
+                let store = open(&client);
+                let mut ledger = Ledger::new(&client, start);
+                let before = ledger.clone();
+                client.fail(at, Failure::Errno(EIO), Reach::Once);
+                let result = first.run(&store, 0);
+                if client.calls().len() <= at {
+                    break;
+                }
+                ledger.saw(&client);
+                if result.is_ok() {
+                    ledger.acknowledge(&before);
+                }
+                let carried_on = checker.run(&client, &mut ledger, || {
+                    second.run(&store, 1).unwrap();
+                    true
+                });
+                if let Err(violation) = carried_on {
+                    panic!("{start:?} {first:?} failed at {at}, then {second:?}: {violation:?}");
                 }
             }
         }

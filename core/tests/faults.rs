@@ -154,7 +154,8 @@ fn every_fault_is_survived(start: Start) {
     let mut checker = Checker::default();
     let mut tried = 0;
     for step in STEPS {
-        for warm in [false, true] {
+        // Where there is nothing to read, a store that has read knows nothing more.
+        for &warm in if start == Start::Filled { &[false, true][..] } else { &[false] } {
             let case = Case { start, step, warm, at: 0, failure: Failure::Short, reach: Reach::Once };
             let (unharmed, _) = case.run(None);
             for (at, call) in unharmed.calls().iter().enumerate() {

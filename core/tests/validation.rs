@@ -6,7 +6,7 @@ mod simulated;
 
 use std::path::Path;
 
-use file_process_store_core::{Content, Process, Store};
+use file_process_store_core::{Content, Mutation, Patch, Process, Record, Store, WriteOptions};
 use histories::{DIR, PROCESSES, Step, open, process};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
@@ -42,7 +42,6 @@ fn assert_truth(client: &Client, store: &Store) {
 }
 
 fn shown(content: &Content<Process>) -> String {
-    use file_process_store_core::Record;
     let records: Vec<_> =
         content.records().iter().map(|record| String::from_utf8_lossy(record.text())).collect();
     format!("[{}]", records.join(","))
@@ -210,28 +209,62 @@ fn reading_where_there_is_nothing_creates_nothing() {
 /// lets it come in at every call of a commit.
 #[test]
 fn what_a_plain_store_writes_during_a_commit_is_kept() {
-    let both = format!(
-        "[{}]",
-        [process("p1", "running", 7), process("p3", "running", 7)]
-            .map(|record| { format!("{{\"workspaceId\":\"\",\"process\":{record}}}") })
-            .join(",")
-    );
-    let (client, store) = trusted();
-    client.calls();
-    Step::Add.run(&store, 1).unwrap();
-    let rename = client.calls().iter().position(|call| call.op == Op::Rename).unwrap();
-    for at in 0..rename {
-        let (client, store) = trusted();
-        let (other, theirs) = (client.another(), both.clone());
-        client.interrupt(at, move || other.write_by_rename(file(), theirs));
+    for prompt in ["short".into(), "long".repeat(50_000)] {
+        let theirs = [process("p1", "running", 7), process("p3", "running", 7)]
+            .map(|record| format!("{{\"workspaceId\":\"\",\"process\":{}}}", record.replace("turn 7", &prompt)));
+        let theirs = format!("[{}]", theirs.join(","));
+        // Two commits in a row: the second one finds a snapshot that is too young to be trusted.
+        let prepared = || {
+            let (client, store) = trusted();
+            client.write_by_rename(file(), &theirs);
+            Step::Add.run(&store, 0).unwrap();
+            client.calls();
+            (client, store)
+        };
+        let (client, store) = prepared();
         Step::Add.run(&store, 1).unwrap();
-        let content = store.processes.read().unwrap();
-        assert!(content.place(b"p3").is_some(), "lost when the plain store came before call {at}");
-        assert!(content.place(b"n1").is_some());
-        let left: Vec<_> =
-            client.names_in(Path::new(DIR)).into_iter().filter(|name| name.ends_with(".tmp")).collect();
-        assert!(left.is_empty(), "{left:?}");
+        let rename = client.calls().iter().position(|call| call.op == Op::Rename).unwrap();
+        for at in 0..rename {
+            let (client, store) = prepared();
+            let (other, theirs) = (client.another(), theirs.replace("p3", "p4"));
+            client.interrupt(at, move || other.write_by_rename(file(), theirs));
+            Step::Add.run(&store, 1).unwrap();
+            let content = store.processes.read().unwrap();
+            assert!(content.place(b"p4").is_some(), "lost when the plain store came before call {at}");
+            assert!(content.place(b"n1").is_some() && content.place(b"n0").is_none());
+            let mut names = client.names_in(Path::new(DIR)).into_iter();
+            assert!(names.all(|name| !name.ends_with(".tmp")));
+        }
     }
+}
+
+/// Right after our own commit the stamp is too young to tell. A large file is then compared while the next one is
+/// being written, a small one before.
+#[test]
+fn what_others_write_in_place_right_after_our_own_commit_is_kept() {
+    for prompt in ["short".into(), "x".repeat(200_000)] {
+        let (client, store) = trusted();
+        let added = process("p9", "running", 1).replace("turn 1", &prompt);
+        store.processes.apply(vec![histories::put(&added)], WriteOptions::default()).unwrap();
+        let ours = || String::from_utf8(client.content(file()).unwrap()).unwrap();
+        client.write_in_place(file(), ours().replace("turn 0", "turn 5"));
+        Step::Add.run(&store, 1).unwrap();
+        assert!(ours().contains("turn 5") && ours().contains("n1"));
+        // A call that finds nothing to do in what it remembers must look at the file, too.
+        client.write_in_place(file(), ours().replace("\"p1\"", "\"p2\""));
+        assert_eq!(update(&store, "p2"), 1);
+        client.write_in_place(file(), ours().replace("\"p2\"", "\"p1\""));
+        assert_eq!(update(&store, "p2"), 0);
+        assert_eq!(update(&store, "p1"), 1);
+    }
+}
+
+/// How many records an update of this id has changed.
+fn update(store: &Store, id: &str) -> usize {
+    let patch = Patch { text: "{\"error\":\"e\"}".into(), names: vec![b"error".to_vec()] };
+    let merge = Mutation::Merge { id: id.into(), patch };
+    let receipt = store.processes.apply(vec![merge], WriteOptions::default()).unwrap();
+    receipt.results[0].as_ref().unwrap().count
 }
 
 #[test]

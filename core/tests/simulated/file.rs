@@ -92,10 +92,13 @@ impl File for OpenFile {
     fn set_mode(&self, mode: u32) -> io::Result<()> {
         self.enter(Op::SetMode)?;
         self.client.world(|world| {
+            if world.refuses_modes {
+                return Err(ErrorKind::PermissionDenied.into());
+            }
             world.nodes[self.id].mode = mode;
             world.touched(self.id);
-        });
-        Ok(())
+            Ok(())
+        })
     }
 
     fn set_owner(&self, owner: (u32, u32)) -> io::Result<()> {

@@ -76,10 +76,14 @@ impl Client {
         self.world(|world| Some(world.nodes[world.lookup(path, true).ok()?].mode))
     }
 
-    pub fn set_mode(&self, path: &Path, mode: u32) {
+    pub fn owner(&self, path: &Path) -> Option<(u32, u32)> {
+        self.world(|world| Some(world.nodes[world.lookup(path, true).ok()?].owner))
+    }
+
+    pub fn set_owner(&self, path: &Path, owner: (u32, u32)) {
         self.world(|world| {
             let id = world.lookup(path, true).unwrap();
-            world.nodes[id].mode = mode;
+            world.nodes[id].owner = owner;
             world.touched(id);
         });
     }

@@ -69,6 +69,10 @@ pub struct World {
     pub clock: Clock,
     /// Whether stamps have inode numbers and change times (Unix) or not (Windows).
     pub identity: bool,
+    /// Whose files are made.
+    pub user: (u32, u32),
+    /// Whether permission bits can't be set.
+    pub refuses_modes: bool,
     /// Whether the file system counts as local.
     pub local: bool,
     /// Whether every stat finds another inode number, as on some file systems of user space.
@@ -90,6 +94,8 @@ impl World {
             nodes: Vec::new(),
             clock: Clock::default(),
             identity: true,
+            user: (1000, 1000),
+            refuses_modes: false,
             local: true,
             numbers_drift: false,
             syncs_files: true,
@@ -176,7 +182,7 @@ impl World {
         self.nodes.push(Node {
             body,
             mode,
-            owner: (1000, 1000),
+            owner: self.user,
             mtime,
             ctime,
             locked_by: None,

@@ -1,0 +1,56 @@
+// File systems of one's own: a program that runs in a mount namespace, so that what it mounts is seen by nobody else
+// and goes with it.
+
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const isRoot = process.getuid?.() === 0;
+
+/** The command that runs another in a mount namespace; root is made of whoever is none, where that is allowed. */
+const OWN_MOUNTS = isRoot
+  ? ['unshare', '--mount', '--propagation', 'private']
+  : ['unshare', '--user', '--map-root-user', '--mount', '--propagation', 'private'];
+
+/** Why nothing can be mounted here; undefined where it can. */
+export function whyNoMounts() {
+  if (process.platform !== 'linux') return 'mount namespaces are for Linux';
+  const dir = mkdtempSync(join(tmpdir(), 'file-process-store-'));
+  const [command, ...args] = OWN_MOUNTS;
+  const tried = spawnSync(command, [...args, 'mount', '-t', 'tmpfs', 'tmpfs', dir]);
+  rmSync(dir, { recursive: true });
+  if (tried.error) return 'unshare is not installed';
+  return tried.status === 0 ? undefined : 'root, or a user namespace, is needed to mount a tmpfs';
+}
+
+/** Runs a program of Node in a mount namespace; what it prints as JSON. */
+export function runWithMounts(program, ...args) {
+  const [command, ...rest] = OWN_MOUNTS;
+  const output = execFileSync(command, [...rest, process.execPath, program, ...args], {
+    env: { ...process.env, NODE_OPTIONS: '' },
+    timeout: 60_000,
+    encoding: 'utf8',
+  });
+  return JSON.parse(output);
+}
+
+export function mount(...args) {
+  execFileSync('mount', args, { stdio: ['ignore', 'ignore', 'pipe'] });
+}
+
+/** Processes that were killed a moment ago may still hold files: then it is tried again. */
+export function unmount(dir) {
+  for (let attempt = 0; ; attempt += 1) {
+    const { status, stderr } = spawnSync('umount', [dir], { encoding: 'utf8' });
+    if (status === 0) return;
+    if (attempt === 100) throw new Error(stderr);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
+  }
+}
+
+/** The first of these programs that is installed. */
+export function findProgram(...names) {
+  const folders = [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/sbin'];
+  return names.find((name) => folders.some((folder) => existsSync(join(folder, name))));
+}
