@@ -6,6 +6,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  rmdirSync,
   statSync,
   symlinkSync,
   unlinkSync,
@@ -100,16 +101,17 @@ describe('a data directory that goes away', () => {
 
   test('may be made again at once, even under the number of the old one', async () => {
     const dir = join(tempDir(), 'data');
-    const { heard } = await watching(dir);
-    for (let i = 0; i < 20; i++) {
-      mkdirSync(dir, { recursive: true });
-      writeFileSync(join(dir, 'processes.json'), text(`p${i}`));
-      await vi.waitFor(() => expect(heard).toContain(`added p${i}`), { timeout: 10_000, interval: 1 });
-      rmSync(dir, { recursive: true });
+    mkdirSync(dir);
+    const { heard, file } = await watching(dir);
+    for (let i = 0; i < 60; i++) {
+      writeFileSync(file, text(`p${i}`));
+      await hears(heard, `added p${i}`);
+      unlinkSync(file);
+      await hears(heard, `removed p${i}`);
+      // File systems give the number of what was just deleted to what is made next.
+      rmdirSync(dir);
       mkdirSync(dir);
     }
-    writeFileSync(join(dir, 'processes.json'), text('last'));
-    await vi.waitFor(() => expect(heard).toContain('added last'), 10_000);
   });
 
   test('may be moved, and another one moved into its place', async () => {
@@ -140,7 +142,7 @@ describe('a data file', () => {
     await hears(heard, 'updated a');
     unlinkSync(file);
     await hears(heard, 'removed a', 'removed b');
-    renameSync(join(tempFile(dir, text('c'))), file);
+    renameSync(tempFile(dir, text('c')), file);
     await hears(heard, 'added c');
   });
 
@@ -175,7 +177,7 @@ describe('a data file', () => {
     await hears(heard, 'added b');
   });
 
-  test('that is only touched, or laid out in another way, tells of no change or of one of its text', async () => {
+  test('that is only touched tells of no change', async () => {
     const dir = tempDir();
     await worker(dir).addProcess(sample('a'));
     const { heard, file } = await watching(dir);
@@ -208,22 +210,6 @@ describe.skipIf(isWindows)('links', () => {
     await hears(heard, 'added a');
     await worker(dir).addProcess(sample('b'));
     await hears(heard, 'added b');
-  });
-
-  test('a data directory that is a link may come to lead elsewhere', async () => {
-    const top = tempDir();
-    const [one, two, link] = ['one', 'two', 'link'].map((name) => join(top, name));
-    await worker(one).addProcess(sample('a'));
-    await worker(two).addProcess(sample('b'));
-    symlinkSync(one, link);
-    const { heard } = await watching(link);
-    await worker(one).addProcess(sample('aa'));
-    await hears(heard, 'added aa');
-    symlinkSync(two, `${link}.new`);
-    renameSync(`${link}.new`, link);
-    await worker(one).addProcess(sample('aaa'));
-    await worker(two).addProcess(sample('bb'));
-    await vi.waitFor(() => expect(heard).toContain('added bb'), 10_000);
   });
 });
 

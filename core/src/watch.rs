@@ -11,7 +11,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use notify::event::{AccessKind, AccessMode};
+use notify::event::{AccessKind, AccessMode, RemoveKind};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 
 use crate::commit::Receipt;
@@ -48,6 +48,8 @@ type ById = HashMap<Arc<[u8]>, Arc<Process>>;
 
 enum Wake {
     Changed,
+    /// A directory is gone, and its watch with it. What is at its path now may have the same number.
+    Gone,
     Stop,
 }
 
@@ -130,10 +132,14 @@ fn run(
     woken: &Receiver<Wake>,
     report: &impl Fn(Vec<Change>),
 ) {
-    while let Ok(Wake::Changed) = woken.recv() {
+    while let Ok(first) = woken.recv() {
         // One comparison answers for all that has happened until it begins.
-        if woken.try_iter().any(|wake| matches!(wake, Wake::Stop)) {
-            return;
+        for wake in std::iter::once(first).chain(woken.try_iter()) {
+            match wake {
+                Wake::Changed => {}
+                Wake::Gone => places.forget(),
+                Wake::Stop => return,
+            }
         }
         // If there is no watch to be had now, the next event of those that are left tries again.
         let _ = places.follow();
@@ -159,7 +165,10 @@ impl Places {
     fn new(path: &Path, wake: Sender<Wake>) -> Result<Self, Error> {
         let name = path.file_name().unwrap_or_default().to_owned();
         let on_event = move |event: notify::Result<Event>| {
-            if event.map_or(true, |event| may_matter(&event, &name)) {
+            let gone = EventKind::Remove(RemoveKind::Folder);
+            if event.as_ref().is_ok_and(|event| event.kind == gone) {
+                let _ = wake.send(Wake::Gone);
+            } else if event.map_or(true, |event| may_matter(&event, &name)) {
                 let _ = wake.send(Wake::Changed);
             }
         };
@@ -174,10 +183,7 @@ impl Places {
             if wanted == self.watched {
                 return Ok(());
             }
-            for (dir, _) in self.watched.drain(..) {
-                // Gone with its directory, in most cases.
-                let _ = self.watcher.unwatch(&dir);
-            }
+            self.forget();
             for (dir, identity) in wanted {
                 match self.watcher.watch(&dir, RecursiveMode::NonRecursive) {
                     Ok(()) => self.watched.push((dir, identity)),
@@ -186,6 +192,14 @@ impl Places {
                     Err(error) => return Err(refused(error, &dir)),
                 }
             }
+        }
+    }
+
+    /// Takes all watches away.
+    fn forget(&mut self) {
+        for (dir, _) in self.watched.drain(..) {
+            // Gone with its directory, in most cases.
+            let _ = self.watcher.unwatch(&dir);
         }
     }
 

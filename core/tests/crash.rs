@@ -132,7 +132,9 @@ fn what_a_killed_process_left_half_done_costs_no_later_acknowledged_write() {
 fn a_call_that_failed_costs_no_later_acknowledged_write() {
     let mut checker = Checker::default();
     for start in [Start::NoDirectory, Start::Filled] {
-        for [first, second] in [[Step::Add, Step::Replace], [Step::Add, Step::Register], [Step::Register, Step::Add]] {
+        for [first, second] in
+            [[Step::Add, Step::Replace], [Step::Add, Step::Register], [Step::Register, Step::Add]]
+        {
             for at in 0.. {
                 let client = start.client();
                 let store = open(&client);
@@ -158,6 +160,31 @@ fn a_call_that_failed_costs_no_later_acknowledged_write() {
         }
     }
     println!("{} states of the disk", checker.judged);
+}
+
+/// A removal was visible, but not acknowledged: its process was killed, or the sync of the directory failed. Whoever
+/// removes the record again finds nothing to do, and is told so only when the removal is durable.
+#[test]
+fn work_that_is_found_done_is_acknowledged_when_it_is_durable() {
+    let mut checker = Checker::default();
+    for failure in [Failure::Kill, Failure::Errno(EIO)] {
+        for at in 0.. {
+            let client = Start::Filled.client();
+            let mut ledger = Ledger::new(&client, Start::Filled);
+            let before = ledger.clone();
+            client.fail(at, failure, Reach::Once);
+            let _ = Step::Remove.run(&open(&client), 0);
+            if client.calls().len() <= at {
+                break;
+            }
+            let other = client.another();
+            Step::Remove.run(&open(&other), 0).unwrap();
+            ledger.saw(&client);
+            ledger.acknowledge(&before);
+            let world = client.world(|world| world.clone());
+            checker.check(&world, &ledger).unwrap_or_else(|found| panic!("{failure:?} at {at}: {found:?}"));
+        }
+    }
 }
 
 #[test]

@@ -36,7 +36,9 @@ fn refused(content: &[u8]) -> (usize, usize) {
         .collect::<Vec<_>>();
     for result in results {
         match result {
-            Err(Error::Corrupt { path, line, column, .. }) if path == Path::new(PROCESSES) => places.push((line, column)),
+            Err(Error::Corrupt { path, line, column, .. }) if path == Path::new(PROCESSES) => {
+                places.push((line, column))
+            }
             other => panic!("{}: {other:?}", String::from_utf8_lossy(content)),
         }
     }
@@ -57,7 +59,10 @@ fn a_file_cut_off_at_any_byte_is_refused_and_kept() {
         let lines = before.clone().filter(|byte| **byte == b'\n').count();
         let column = before.rev().take_while(|byte| **byte != b'\n').count();
         let (line, found) = refused(&whole.as_bytes()[..end]);
-        assert!(line == lines + 1 && (found == column + 1 || found == column), "cut at {end}: {line}:{found}");
+        assert!(
+            line == lines + 1 && (found == column + 1 || found == column),
+            "cut at {end}: {line}:{found}"
+        );
     }
 }
 
@@ -88,7 +93,9 @@ fn the_other_files_are_not_concerned() {
     let (client, store) = with(b"[");
     Step::Register.run(&store, 1).unwrap();
     client.write_in_place(Path::new(WORKSPACES), r#"[{"id":7}]"#);
-    for result in [Step::Register.run(&store, 2), Step::Unregister.run(&store, 2), store.workspaces.read().map(drop)] {
+    for result in
+        [Step::Register.run(&store, 2), Step::Unregister.run(&store, 2), store.workspaces.read().map(drop)]
+    {
         assert!(matches!(result, Err(Error::Corrupt { line: 1, column: 8, .. })), "{result:?}");
     }
     assert_eq!(client.content(Path::new(WORKSPACES)).unwrap(), br#"[{"id":7}]"#);
@@ -99,7 +106,9 @@ fn what_is_only_odd_is_read_and_kept() {
     let nested = format!("{}{}", "[".repeat(20_000), "]".repeat(20_000));
     let odd = entry("odd").replace(
         "\"status\"",
-        &format!("\"deep\":{nested},\"big\":1E400,\"big\":123456789012345678901234567890,\"type\":null,\"status\""),
+        &format!(
+            "\"deep\":{nested},\"big\":1E400,\"big\":123456789012345678901234567890,\"type\":null,\"status\""
+        ),
     );
     let (client, store) = with(format!("\r\n [{odd}\t,{}]\n\n", entry("p1")).as_bytes());
     assert_eq!(store.processes.read().unwrap().records().len(), 2);
@@ -115,11 +124,20 @@ fn what_is_no_regular_file_is_refused_without_being_opened_for_long() {
     client.make_fifo(Path::new(PROCESSES));
     client.make_dirs(Path::new(WORKSPACES));
     for result in [store.processes.read().map(drop), Step::Add.run(&store, 1), Step::Remove.run(&store, 1)] {
-        assert!(matches!(&result, Err(Error::Corrupt { expected, .. }) if expected.contains("FIFO")), "{result:?}");
+        assert!(
+            matches!(&result, Err(Error::Corrupt { expected, .. }) if expected.contains("FIFO")),
+            "{result:?}"
+        );
     }
     for result in [store.workspaces.read().map(drop), Step::Register.run(&store, 1)] {
-        assert!(matches!(&result, Err(Error::Corrupt { expected, .. }) if expected.contains("directory")), "{result:?}");
+        assert!(
+            matches!(&result, Err(Error::Corrupt { expected, .. }) if expected.contains("directory")),
+            "{result:?}"
+        );
     }
     client.remove_file(Path::new(PROCESSES));
-    store.processes.apply(vec![histories::put(&process("p1", "queued", 1))], WriteOptions::default()).unwrap();
+    store
+        .processes
+        .apply(vec![histories::put(&process("p1", "queued", 1))], WriteOptions::default())
+        .unwrap();
 }

@@ -19,7 +19,10 @@ fn as_root(start: Start) -> Client {
 }
 
 fn owners(client: &Client, paths: &[&str]) -> Vec<(u32, u32)> {
-    paths.iter().map(|path| client.owner(Path::new(path)).unwrap_or_else(|| panic!("{path} is missing"))).collect()
+    paths
+        .iter()
+        .map(|path| client.owner(Path::new(path)).unwrap_or_else(|| panic!("{path} is missing")))
+        .collect()
 }
 
 #[test]

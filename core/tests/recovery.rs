@@ -46,7 +46,8 @@ fn check(disk: &Entry) -> Result<(), String> {
     let Some(Entry::Directory(names)) = disk.at(Path::new(DIR)) else { return Err("no directory".into()) };
     let holds = |name: &str, content: &[u8]| {
         names.iter().any(|(found, entry)| {
-            found.to_string_lossy().starts_with(name) && matches!(entry, Entry::File(bytes) if **bytes == *content)
+            found.to_string_lossy().starts_with(name)
+                && matches!(entry, Entry::File(bytes) if **bytes == *content)
         })
     };
     let Some(Entry::File(file)) = disk.at(Path::new(PROCESSES)) else { return Err("no file".into()) };

@@ -210,8 +210,9 @@ fn reading_where_there_is_nothing_creates_nothing() {
 #[test]
 fn what_a_plain_store_writes_during_a_commit_is_kept() {
     for prompt in ["short".into(), "long".repeat(50_000)] {
-        let theirs = [process("p1", "running", 7), process("p3", "running", 7)]
-            .map(|record| format!("{{\"workspaceId\":\"\",\"process\":{}}}", record.replace("turn 7", &prompt)));
+        let theirs = [process("p1", "running", 7), process("p3", "running", 7)].map(|record| {
+            format!("{{\"workspaceId\":\"\",\"process\":{}}}", record.replace("turn 7", &prompt))
+        });
         let theirs = format!("[{}]", theirs.join(","));
         // Two commits in a row: the second one finds a snapshot that is too young to be trusted.
         let prepared = || {

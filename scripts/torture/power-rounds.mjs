@@ -65,10 +65,11 @@ async function run(fileSystem, durable, end) {
   mount('-o', fileSystem.options, image, place);
   let dir;
   let ledgers;
+  let spoilt = false;
   for (let round = 0; performance.now() < end && result.wrong.length < 20; round += 1) {
     // A new directory every few rounds: that it is there must be durable too.
-    if (round % 4 === 0 || result.damaged > 0) {
-      if (dir) rmSync(join(dir, '..', '..'), { recursive: true });
+    if (round % 4 === 0 || spoilt) {
+      if (dir) rmSync(join(dir, '..', '..'), { recursive: true, force: true });
       dir = join(place, `${round}`, 'deep', 'data');
       ledgers = [
         new Ledger({ name: 'a', seed: newSeed(), mortal: true }),
@@ -91,6 +92,8 @@ async function run(fileSystem, durable, end) {
     result.acknowledged += before.reduce((sum, count) => sum + count);
     result.lost += lost;
     result.damaged += wrong.length;
+    spoilt = wrong.length > 0;
+    if (spoilt && !durable) print({ say: `without syncs, as expected: ${wrong[0]}` });
     if (durable) result.wrong.push(...wrong);
   }
   unmount(place);

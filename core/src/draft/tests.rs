@@ -50,7 +50,8 @@ fn after(base: &Content<Process>, mutations: &[Mutation<Process>]) -> (String, S
 fn what_changes_nothing_makes_no_new_content() {
     let base = content(&["a:running:1"]);
     let mut draft = Draft::new(&base);
-    for mutation in [merge("nobody"), remove("nobody"), clear(Filter { limit: Some(0), ..Filter::default() })] {
+    for mutation in [merge("nobody"), remove("nobody"), clear(Filter { limit: Some(0), ..Filter::default() })]
+    {
         assert_eq!(draft.apply(&mutation).unwrap().count, 0);
     }
     let refused = Mutation::Put { record: Err(Error::invalid("process", "is bad")), cap: Some(0) };
@@ -108,7 +109,8 @@ fn when_the_first_twin_is_cleared_the_next_one_takes_its_place() {
 #[test]
 fn clearing_removes_exactly_what_the_filter_lists() {
     let base = content(&["a:failed:1", "b:running:2", "c:failed:3", "d:failed:4"]);
-    let page = Filter { statuses: Some(vec![b"failed".to_vec()]), limit: Some(1), offset: 1, ..Filter::default() };
+    let page =
+        Filter { statuses: Some(vec![b"failed".to_vec()]), limit: Some(1), offset: 1, ..Filter::default() };
     assert_eq!(after(&base, &[clear(page)]).0, "a b d");
 }
 

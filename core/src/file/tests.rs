@@ -54,7 +54,8 @@ fn what_is_queued_while_one_commit_runs_shares_the_next_one() {
     let (sender, told) = mpsc::channel();
     let batch = |id: String| {
         let sender = sender.clone();
-        let done = move |receipt: Result<Receipt<Process>, Error>| sender.send(receipt.unwrap().commit).unwrap();
+        let done =
+            move |receipt: Result<Receipt<Process>, Error>| sender.send(receipt.unwrap().commit).unwrap();
         Batch::new(vec![put(&id)], WriteOptions::default(), done)
     };
     // Nobody has to be quick here: the first callback holds the writer up until the others are queued.
@@ -106,7 +107,8 @@ fn a_callback_that_panics_keeps_nobody_else_from_being_told() {
     }
     // The damaged file rejects the whole group, and again one of its callbacks panics.
     std::fs::write(file.path(), "[").unwrap();
-    let broken = Batch::new(vec![put("q")], WriteOptions::default(), |_| std::panic::resume_unwind(Box::new("again")));
+    let broken =
+        Batch::new(vec![put("q")], WriteOptions::default(), |_| std::panic::resume_unwind(Box::new("again")));
     file.submit(runtime.handle(), broken);
     std::fs::write(file.path(), "[]").unwrap();
     let (sender, told) = mpsc::channel();
@@ -131,7 +133,10 @@ fn a_file_that_has_been_left_alone_is_answered_for_by_a_stat() {
     let dir = tempfile::tempdir().unwrap();
     let file = open(dir.path());
     file.apply(vec![put("a")], WriteOptions::default()).unwrap();
-    assert!(!file.local.load(Ordering::Relaxed) || file.peek().is_none(), "the stamp of our own commit is too young");
+    assert!(
+        !file.local.load(Ordering::Relaxed) || file.peek().is_none(),
+        "the stamp of our own commit is too young"
+    );
     std::thread::sleep(Duration::from_millis(80));
     let read = file.read().unwrap();
     if file.local.load(Ordering::Relaxed) {
@@ -182,7 +187,8 @@ mod on_unix {
         file.apply(vec![put("a")], WriteOptions::default()).unwrap();
         file.apply(vec![put("b")], WriteOptions::default()).unwrap();
         assert!(fs::symlink_metadata(file.path()).unwrap().is_symlink());
-        let mut names: Vec<_> = fs::read_dir(&there).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        let mut names: Vec<_> =
+            fs::read_dir(&there).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         names.sort();
         assert_eq!(names, ["all.json", "all.json.lock"]);
         assert_eq!(ids(&file), ["a", "b"]);
@@ -246,5 +252,8 @@ fn workspaces_take_the_same_way() {
     )
     .unwrap();
     let text = std::fs::read_to_string(file.path()).unwrap();
-    assert_eq!(text, "[\n  {\n    \"id\": \"w1\",\n    \"name\": \"B\"\n  },\n  {\n    \"id\": \"w2\"\n  }\n]");
+    assert_eq!(
+        text,
+        "[\n  {\n    \"id\": \"w1\",\n    \"name\": \"B\"\n  },\n  {\n    \"id\": \"w2\"\n  }\n]"
+    );
 }

@@ -3,7 +3,10 @@ use super::*;
 fn patch(text: &str, removed: &[&str]) -> Patch {
     let fields = Fields::parse(text).unwrap();
     let set = fields.0.iter().map(|field| field.key.to_vec());
-    Patch { names: set.chain(removed.iter().map(|name| name.as_bytes().to_vec())).collect(), text: text.into() }
+    Patch {
+        names: set.chain(removed.iter().map(|name| name.as_bytes().to_vec())).collect(),
+        text: text.into(),
+    }
 }
 
 fn shown(item: &Item) -> &str {
@@ -45,7 +48,8 @@ fn reading_tells_the_place_of_the_flaw() {
 
 #[test]
 fn a_merge_keeps_the_tokens_that_it_does_not_name() {
-    let (item, _) = Item::read(br#"{ "x":1.0e2,"id" : "a", "description":null,"x":-0, "color":"red"}"#).unwrap();
+    let (item, _) =
+        Item::read(br#"{ "x":1.0e2,"id" : "a", "description":null,"x":-0, "color":"red"}"#).unwrap();
     let merged = item.merge(&patch(r#"{"color":"blue","name":"N"}"#, &["description"])).unwrap();
     let expected = "{\n    \"x\": 1.0e2,\n    \"id\": \"a\",\n    \"x\": -0,\n    \"color\": \"blue\",\n    \"name\": \"N\"\n  }";
     assert_eq!(shown(&merged), expected);
@@ -54,14 +58,24 @@ fn a_merge_keeps_the_tokens_that_it_does_not_name() {
 #[test]
 fn the_id_can_be_neither_removed_nor_changed() {
     let item = Item::create(r#"{"id":"a"}"#).unwrap();
-    assert_eq!(item.merge(&patch("{}", &["id"])).unwrap_err(), Error::invalid("updates.id", "can't be removed"));
-    assert_eq!(item.merge(&patch(r#"{"id":"b"}"#, &[])).unwrap_err(), Error::invalid("updates.id", "must not change"));
+    assert_eq!(
+        item.merge(&patch("{}", &["id"])).unwrap_err(),
+        Error::invalid("updates.id", "can't be removed")
+    );
+    assert_eq!(
+        item.merge(&patch(r#"{"id":"b"}"#, &[])).unwrap_err(),
+        Error::invalid("updates.id", "must not change")
+    );
     assert!(item.merge(&patch(r#"{"id":"a"}"#, &[])).is_ok());
 }
 
 #[test]
 fn items_are_neither_filtered_nor_pruned() {
     let item = Item::create(r#"{"id":"a","status":"failed"}"#).unwrap();
-    assert!(item.matches(&Filter { workspace: Some(b"w".to_vec()), statuses: Some(vec![]), ..Filter::default() }));
+    assert!(item.matches(&Filter {
+        workspace: Some(b"w".to_vec()),
+        statuses: Some(vec![]),
+        ..Filter::default()
+    }));
     assert_eq!(item.prunable_since(), None);
 }

@@ -22,7 +22,10 @@ fn stored(text: &str) -> Process {
 fn patch(text: &str, removed: &[&str]) -> Patch {
     let fields = Fields::parse(text).unwrap();
     let set = fields.0.iter().map(|field| field.key.to_vec());
-    Patch { names: set.chain(removed.iter().map(|name| name.as_bytes().to_vec())).collect(), text: text.into() }
+    Patch {
+        names: set.chain(removed.iter().map(|name| name.as_bytes().to_vec())).collect(),
+        text: text.into(),
+    }
 }
 
 fn invalid(result: Result<Process, Error>) -> String {
@@ -38,14 +41,16 @@ fn known_fields_come_in_their_order_and_unknown_ones_behind_them_in_the_callers(
     fields.insert(3, "\"zebra\":1".into());
     fields.insert(9, "\"ant\":2".into());
     let process = created(&format!("{{{}}}", fields.join(",")));
-    let keys: Vec<&str> = shown(&process).lines().skip(3).filter_map(|line| line.trim().split('"').nth(1)).collect();
+    let keys: Vec<&str> =
+        shown(&process).lines().skip(3).filter_map(|line| line.trim().split('"').nth(1)).collect();
     let expected: Vec<&str> = FIELDS.into_iter().chain(["zebra", "ant"]).collect();
     assert_eq!(keys, expected);
 }
 
 #[test]
 fn a_record_is_laid_out_as_json_stringify_would_in_the_file() {
-    let process = created(r#"{"status":"queued","id":"a","startTime":"x","metadata":{"type":"t","n":[],"m":[1]}}"#);
+    let process =
+        created(r#"{"status":"queued","id":"a","startTime":"x","metadata":{"type":"t","n":[],"m":[1]}}"#);
     let expected = [
         "{",
         "    \"workspaceId\": \"\",",
@@ -101,18 +106,27 @@ fn what_no_record_can_be_is_refused() {
 
 #[test]
 fn half_a_surrogate_pair_survives_in_ids_keys_and_values() {
-    let text = MINIMAL.replace("\"a\"", r#""\ud83d""#).replace("}", r#","\udc00":{"\ud800":"x\ud83d"},"error":"\ude00"}"#);
+    let text = MINIMAL
+        .replace("\"a\"", r#""\ud83d""#)
+        .replace("}", r#","\udc00":{"\ud800":"x\ud83d"},"error":"\ude00"}"#);
     let process = created(&text);
     assert_eq!(&**process.id(), [0xed, 0xa0, 0xbd]);
     let merged = process.merge(&patch(r#"{"result":"\udfff"}"#, &[])).unwrap();
-    for kept in [r#""id": "\ud83d""#, r#""\udc00": {"#, r#""\ud800": "x\ud83d""#, r#""error": "\ude00""#, r#""\udfff""#] {
+    for kept in [
+        r#""id": "\ud83d""#,
+        r#""\udc00": {"#,
+        r#""\ud800": "x\ud83d""#,
+        r#""error": "\ude00""#,
+        r#""\udfff""#,
+    ] {
         assert!(shown(&merged).contains(kept), "{kept} in {}", shown(&merged));
     }
 }
 
 #[test]
 fn an_id_is_the_same_however_it_is_spelled() {
-    let process = stored(r#"{"workspaceId":"","process":{"\u0069d":"\u0061","status":"\u0078","startTime":""}}"#);
+    let process =
+        stored(r#"{"workspaceId":"","process":{"\u0069d":"\u0061","status":"\u0078","startTime":""}}"#);
     assert_eq!(&**process.id(), b"a");
     assert_eq!(process.status(), b"x");
 }
@@ -278,16 +292,22 @@ fn the_host_gets_each_field_in_its_form() {
     assert_eq!(*field("fullPrompt"), HostValue::Absent);
     // Whatever has not the form that the field should have comes with the rest, as JSON.
     assert_eq!([field("error"), field("groupMetadata")], [&HostValue::Absent, &HostValue::Absent]);
-    let rest = HostText::Latin1(br#"{"error":7,"groupMetadata":"odd","__proto__":{
+    let rest = HostText::Latin1(
+        br#"{"error":7,"groupMetadata":"odd","__proto__":{
         "x": 1
-      },"b":1,"b":2}"#.to_vec().into());
+      },"b":1,"b":2}"#
+            .to_vec()
+            .into(),
+    );
     assert_eq!(fields.rest, Some(rest));
     assert!(process.is_decoded());
 }
 
 #[test]
 fn of_duplicate_fields_the_host_gets_the_last() {
-    let process = stored(r#"{"workspaceId":"","process":{"id":"a","error":"one","error":2,"result":1,"result":"two","status":"s","startTime":""}}"#);
+    let process = stored(
+        r#"{"workspaceId":"","process":{"id":"a","error":"one","error":2,"result":1,"result":"two","status":"s","startTime":""}}"#,
+    );
     let fields = process.host_fields();
     let field = |name| &fields.known[FIELDS.iter().position(|known| *known == name).unwrap()];
     assert_eq!(*field("error"), HostValue::Absent);

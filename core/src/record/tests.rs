@@ -30,7 +30,10 @@ fn new_fields_come_behind_in_the_order_of_the_patch() {
 #[test]
 fn what_is_required_can_be_replaced_and_not_removed() {
     assert_eq!(applied(r#"{"id":1}"#, r#"{"id":2}"#, &["id"]).unwrap(), r#"{"id":2}"#);
-    assert_eq!(applied(r#"{"id":1}"#, "{}", &["id"]).unwrap_err(), Error::invalid("updates.id", "can't be removed"));
+    assert_eq!(
+        applied(r#"{"id":1}"#, "{}", &["id"]).unwrap_err(),
+        Error::invalid("updates.id", "can't be removed")
+    );
 }
 
 #[test]

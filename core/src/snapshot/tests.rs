@@ -3,7 +3,9 @@ use crate::item::Item;
 use crate::process::Process;
 
 fn entry(id: &str) -> String {
-    format!("{{\"workspaceId\":\"w\",\"process\":{{\"id\":\"{id}\",\"status\":\"running\",\"startTime\":\"2026-01-01\"}}}}")
+    format!(
+        "{{\"workspaceId\":\"w\",\"process\":{{\"id\":\"{id}\",\"status\":\"running\",\"startTime\":\"2026-01-01\"}}}}"
+    )
 }
 
 fn read(text: impl AsRef<[u8]>) -> Result<Arc<Content<Process>>, Flaw> {
@@ -34,7 +36,8 @@ fn records_that_have_not_changed_are_taken_over_and_so_is_the_whole() {
     assert!(Arc::ptr_eq(&before, &again), "white space between records is nobody's");
     let kept = |text: String| -> Vec<usize> {
         let content = Content::read(text.as_bytes(), &before).unwrap();
-        let old = |record: &Arc<Process>| before.records().iter().position(|known| Arc::ptr_eq(known, record));
+        let old =
+            |record: &Arc<Process>| before.records().iter().position(|known| Arc::ptr_eq(known, record));
         content.records().iter().filter_map(old).collect()
     };
     assert_eq!(kept(format!("[{a},{c}]")), [0], "the one behind a gap is read anew");
@@ -71,7 +74,8 @@ fn a_file_that_is_cut_off_anywhere_is_refused_where_it_ends() {
 #[test]
 fn every_kind_of_damage_is_refused_at_its_place() {
     let a = entry("a");
-    let inside = |damaged: &str| format!("[\n  {a},\n  {{\"workspaceId\":\"w\",\n   \"process\":{damaged}}}\n]");
+    let inside =
+        |damaged: &str| format!("[\n  {a},\n  {{\"workspaceId\":\"w\",\n   \"process\":{damaged}}}\n]");
     for text in [
         "¦".into(),
         "¦null".into(),
@@ -132,8 +136,17 @@ fn bytes_that_are_no_utf8_are_refused_at_their_place() {
 
 #[test]
 fn a_field_that_no_index_needs_is_not_judged() {
-    for odd in ["\"endTime\":\"never\"", "\"type\":{}", "\"metadata\":7", "\"conversationTurns\":null", "\"parentProcessId\":[]"] {
-        assert!(read(format!("[{}]", entry("a").replace("\"status\"", &format!("{odd},\"status\"")))).is_ok(), "{odd}");
+    for odd in [
+        "\"endTime\":\"never\"",
+        "\"type\":{}",
+        "\"metadata\":7",
+        "\"conversationTurns\":null",
+        "\"parentProcessId\":[]",
+    ] {
+        assert!(
+            read(format!("[{}]", entry("a").replace("\"status\"", &format!("{odd},\"status\"")))).is_ok(),
+            "{odd}"
+        );
     }
 }
 

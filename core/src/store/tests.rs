@@ -34,10 +34,14 @@ fn each_kind_of_record_has_a_file_of_its_own() {
     store.wikis.apply(vec![put(r#"{"id":"k"}"#)], WriteOptions::default()).unwrap();
     let process = r#"{"id":"p","status":"running","startTime":"2026-01-01T00:00:00.000Z"}"#;
     store.processes.apply(vec![Mutation::put(process, None)], WriteOptions::default()).unwrap();
-    let mut names: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<_> = std::fs::read_dir(dir.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     names.sort();
     let files = ["processes.json", "wikis.json", "workspaces.json"];
-    let expected: Vec<String> = files.iter().flat_map(|name| [name.to_string(), format!("{name}.lock")]).collect();
+    let expected: Vec<String> =
+        files.iter().flat_map(|name| [name.to_string(), format!("{name}.lock")]).collect();
     assert_eq!(names, expected);
 }
 

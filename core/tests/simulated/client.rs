@@ -11,74 +11,9 @@ use std::sync::{Arc, Mutex};
 use file_process_store_core::fs::{File, FileSystem, FileTime, Stat};
 
 use super::file::OpenFile;
-use super::world::{Body, Id, World, directory, file};
-
-/// The calls of the seam.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Op {
-    Stat,
-    StatLink,
-    ReadLink,
-    Open,
-    CreateNew,
-    OpenLock,
-    Rename,
-    Remove,
-    List,
-    CreateDir,
-    SyncDir,
-    SetDirOwner,
-    FileStat,
-    Read,
-    Write,
-    Sync,
-    SetMode,
-    SetOwner,
-    TryLock,
-}
-
-#[derive(Clone, Debug)]
-pub struct Call {
-    pub op: Op,
-    pub path: PathBuf,
-    /// The open file that was asked, where one was.
-    pub id: Option<Id>,
-}
-
-/// How a call fails.
-#[derive(Clone, Copy, Debug)]
-pub enum Failure {
-    /// With this error of the system.
-    Errno(i32),
-    /// A write or read stops here and claims success.
-    Short,
-    /// The process dies here, with all its handles; nothing that it meant to do afterwards happens.
-    Kill,
-}
-
-/// Which calls fail after the first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reach {
-    Once,
-    /// Every later call of the same kind, too.
-    Kind,
-    /// Every later call.
-    All,
-}
-
-#[derive(Default)]
-struct Own {
-    calls: Vec<Call>,
-    failure: Option<(usize, Failure, Reach)>,
-    failing: Option<Op>,
-    interruption: Option<(When, Box<dyn FnOnce() + Send>)>,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub enum When {
-    Call(usize),
-    First(Op),
-}
+use super::node::{Body, Id, directory, file};
+use super::plan::{Call, Failure, Op, Own, Reach, When};
+use super::world::World;
 
 #[derive(Clone)]
 pub struct Client {
@@ -185,21 +120,6 @@ impl Client {
             world.add(at.dir, at.name, id)?;
             Ok(id)
         })
-    }
-}
-
-impl Own {
-    fn planned(&mut self, number: usize, op: Op) -> Option<Failure> {
-        let (at, failure, reach) = self.failure?;
-        if number == at {
-            self.failing = Some(op);
-        }
-        let hit = match reach {
-            Reach::Once => number == at,
-            Reach::Kind => number >= at && self.failing == Some(op),
-            Reach::All => number >= at,
-        };
-        hit.then_some(failure)
     }
 }
 

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use file_process_store_core::fs::{File, Stat};
 
-use super::client::{Client, Op};
-use super::world::Id;
+use super::client::Client;
+use super::node::Id;
+use super::plan::Op;
 
 #[derive(Debug)]
 pub struct OpenFile {

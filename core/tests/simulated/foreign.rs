@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use super::client::Client;
-use super::world::{Body, Id, World, directory, file};
+use super::node::{Body, Id, directory, file};
+use super::world::World;
 
 impl Client {
     pub fn make_dirs(&self, dir: &Path) {

@@ -11,10 +11,13 @@ mod client;
 mod clock;
 mod file;
 mod foreign;
+mod node;
+mod plan;
 mod survivors;
 mod world;
 
-pub use client::{Call, Client, Failure, Op, Reach};
+pub use client::Client;
 pub use clock::{Clock, MILLISECOND, SECOND};
+pub use plan::{Call, Failure, Op, Reach};
 pub use survivors::{Entry, survivors};
 pub use world::World;

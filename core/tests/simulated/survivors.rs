@@ -9,7 +9,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::world::{Body, Change, Id, Names, ROOT, World, directory, file};
+use super::node::{Body, Change, Id, Names, directory, file};
+use super::world::{ROOT, World};
 
 /// A file or directory after the restart.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -1,59 +1,16 @@
 //! The disk: files, directories and links, what programs see of them and what a power loss leaves.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io::{self, ErrorKind};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, Path};
 
-use file_process_store_core::fs::{FileKind, FileTime, Stamp, Stat};
+use file_process_store_core::fs::{FileKind, Stamp, Stat};
 
 use super::clock::Clock;
-
-/// A file for the simulation; unlike its inode number it is never used again.
-pub type Id = usize;
-pub type Names = BTreeMap<OsString, Id>;
+use super::node::{Body, Change, Id, Node, directory};
 
 pub const ROOT: Id = 0;
-
-#[derive(Clone, Debug)]
-pub enum Body {
-    File {
-        soft: Vec<u8>,
-        hard: Vec<u8>,
-        /// A sync has failed: as in Linux, the dirty pages are forgotten and later syncs are lies.
-        forgotten: bool,
-    },
-    Directory {
-        soft: Names,
-        hard: Names,
-        /// What differs between the two, in order.
-        pending: Vec<Change>,
-    },
-    Link(PathBuf),
-    Fifo,
-}
-
-/// A change of a directory that no sync has made certain yet.
-#[derive(Clone, Debug)]
-pub enum Change {
-    Added(OsString, Id),
-    Removed(OsString),
-    Renamed(OsString, OsString, Id),
-}
-
-#[derive(Clone, Debug)]
-pub struct Node {
-    pub body: Body,
-    pub mode: u32,
-    pub owner: (u32, u32),
-    pub mtime: FileTime,
-    pub ctime: FileTime,
-    /// The open handle that holds the advisory lock.
-    pub locked_by: Option<u64>,
-    number: u64,
-    names: usize,
-    handles: usize,
-}
 
 /// Where a path leads: the directory, the last name, and what is there.
 #[derive(Debug)]
@@ -305,27 +262,6 @@ impl World {
             self.sync(id);
         }
     }
-}
-
-impl Change {
-    pub fn apply(&self, names: &mut Names) {
-        match self {
-            Change::Added(name, id) => drop(names.insert(name.clone(), *id)),
-            Change::Removed(name) => drop(names.remove(name)),
-            Change::Renamed(from, to, id) => {
-                names.remove(from);
-                names.insert(to.clone(), *id);
-            }
-        }
-    }
-}
-
-pub fn file() -> Body {
-    Body::File { soft: Vec::new(), hard: Vec::new(), forgotten: false }
-}
-
-pub fn directory() -> Body {
-    Body::Directory { soft: Names::new(), hard: Names::new(), pending: Vec::new() }
 }
 
 fn names(path: &Path) -> VecDeque<OsString> {

@@ -1,0 +1,254 @@
+// Live output and flush handlers: in memory, synchronous, and nothing is kept.
+
+import { describe, expect, test } from 'vitest';
+import { FileProcessStore } from '../index.js';
+import { dataState, freshStore, rejection, runNode, sample, tempDir, withStore } from './support.mjs';
+
+const ended = { code: 0, signal: null, stderr: '' };
+/** Ids that mean something to an event emitter or to an object. */
+const ODD_IDS = [
+  'error',
+  '__proto__',
+  'newListener',
+  'removeListener',
+  'constructor',
+  'toString',
+  '',
+  ' ',
+  '\ud83d',
+];
+
+describe('live output', () => {
+  test('comes as chunks, as the given events and as the end, at once and in order', () => {
+    const { store } = freshStore();
+    const heard = [];
+    store.onProcessOutput('a', (event) => heard.push(event));
+    const event = { type: 'tool-start', name: 'read', nested: { a: [1] } };
+    store.emitProcessOutput('a', 'Hello, ');
+    expect(heard).toEqual([{ type: 'chunk', content: 'Hello, ' }]);
+    store.emitProcessEvent('a', event);
+    expect(heard[1]).toBe(event);
+    store.emitProcessComplete('a', 'completed', 1200);
+    expect(heard[2]).toEqual({ type: 'complete', status: 'completed', duration: 1200 });
+    expect(heard).toHaveLength(3);
+  });
+
+  test('is for its own id and its own store object alone, and writes nothing', async () => {
+    const { store, dir } = freshStore();
+    await store.addProcess(sample('a'));
+    const before = dataState(dir);
+    const heard = [];
+    store.onProcessOutput('b', () => heard.push('b'));
+    new FileProcessStore({ dataDir: dir }).onProcessOutput('a', () => heard.push('other store'));
+    store.onProcessChange = () => heard.push('change');
+    store.emitProcessOutput('a', 'text');
+    store.emitProcessComplete('a', 'failed', '2 s');
+    expect(heard).toEqual([]);
+    expect(dataState(dir)).toEqual(before);
+  });
+
+  test('goes to all callbacks, in the order of their subscriptions, also to one that was given twice', () => {
+    const { store } = freshStore();
+    const heard = [];
+    const twice = () => heard.push('twice');
+    store.onProcessOutput('a', () => heard.push('first'));
+    const end = store.onProcessOutput('a', twice);
+    store.onProcessOutput('a', twice);
+    store.emitProcessOutput('a', 'x');
+    end();
+    store.emitProcessOutput('a', 'x');
+    expect(heard).toEqual(['first', 'twice', 'twice', 'first', 'twice']);
+  });
+
+  test('needs no process in the store, and no listener', () => {
+    const { store } = freshStore();
+    expect(store.emitProcessOutput('nobody', 'x')).toBeUndefined();
+    expect(store.emitProcessEvent('nobody', { type: 'x' })).toBeUndefined();
+    expect(store.emitProcessComplete('nobody', 'completed', 0)).toBeUndefined();
+  });
+
+  test.each(ODD_IDS)('may be that of any id: %j', (id) => {
+    const { store } = freshStore();
+    const heard = [];
+    // Without a listener an emitter throws at an 'error'.
+    store.emitProcessEvent(id, { type: 'error' });
+    const end = store.onProcessOutput(id, ({ type }) => heard.push(type));
+    for (const other of ODD_IDS) if (other !== id) store.emitProcessOutput(other, 'x');
+    store.emitProcessOutput(id, 'x');
+    store.emitProcessEvent(id, new Error('an event of its own kind'));
+    end();
+    store.emitProcessComplete(id, 'completed', 0);
+    expect(heard).toEqual(['chunk', undefined]);
+  });
+
+  test('what a callback throws comes out of the call that has emitted', () => {
+    const { store } = freshStore();
+    const heard = [];
+    store.onProcessOutput('a', () => {
+      throw new Error('mine');
+    });
+    store.onProcessOutput('a', ({ type }) => heard.push(type));
+    expect(() => store.emitProcessOutput('a', 'x')).toThrow('mine');
+    expect(() => store.emitProcessComplete('a', 'completed', 0)).toThrow('mine');
+    // It was the end all the same.
+    store.emitProcessOutput('a', 'x');
+    expect(heard).toEqual([]);
+  });
+
+  test('callbacks may subscribe, unsubscribe and emit while they are called', () => {
+    const { store } = freshStore();
+    const heard = [];
+    const end = store.onProcessOutput('a', ({ content }) => {
+      heard.push(`one ${content}`);
+      end();
+      store.onProcessOutput('a', (event) => heard.push(`late ${event.content}`));
+      store.emitProcessOutput('b', 'inner');
+    });
+    store.onProcessOutput('a', ({ content }) => heard.push(`two ${content}`));
+    store.onProcessOutput('b', ({ content }) => heard.push(`b ${content}`));
+    store.emitProcessOutput('a', '1');
+    store.emitProcessOutput('a', '2');
+    expect(heard).toEqual(['one 1', 'b inner', 'two 1', 'two 2', 'late 2']);
+  });
+});
+
+describe('a subscription ends', () => {
+  test('when it is ended, also twice', () => {
+    const { store } = freshStore();
+    const heard = [];
+    const end = store.onProcessOutput('a', () => heard.push('ended'));
+    store.onProcessOutput('a', () => heard.push('going on'));
+    expect(end()).toBeUndefined();
+    end();
+    store.emitProcessOutput('a', 'x');
+    expect(heard).toEqual(['going on']);
+  });
+
+  test('with the end of the process; later ones for the same id are new', () => {
+    const { store } = freshStore();
+    const heard = [];
+    const end = store.onProcessOutput('a', ({ type }) => heard.push(`old ${type}`));
+    store.onProcessOutput('b', ({ type }) => heard.push(`b ${type}`));
+    store.emitProcessComplete('a', 'cancelled', 5);
+    store.onProcessOutput('a', ({ type }) => heard.push(`new ${type}`));
+    end();
+    store.emitProcessOutput('a', 'x');
+    store.emitProcessOutput('b', 'x');
+    expect(heard).toEqual(['old complete', 'new chunk', 'b chunk']);
+  });
+});
+
+describe('many listeners and many events', () => {
+  test('a thousand listeners give no warning', async () => {
+    const body = `
+      let heard = 0;
+      for (let i = 0; i < 1000; i++) store.onProcessOutput('a', () => (heard += 1));
+      for (let i = 0; i < 1000; i++) store.onProcessOutput('id ' + i, () => (heard += 1));
+      store.emitProcessOutput('a', 'x');
+      console.log(heard);`;
+    expect(await runNode(withStore(body), [tempDir()])).toEqual({ ...ended, stdout: '1000\n' });
+  });
+
+  test('ten thousand emits, to one listener or to none, keep memory flat', async () => {
+    const body = `
+      const { setFlagsFromString } = await import('node:v8');
+      const { runInNewContext } = await import('node:vm');
+      setFlagsFromString('--expose-gc');
+      const collect = runInNewContext('gc');
+      const used = async () => {
+        for (let i = 0; i < 3; i++) { await new Promise(setImmediate); collect(); }
+        return process.memoryUsage().heapUsed + process.memoryUsage().external;
+      };
+      let heard = 0;
+      store.onProcessOutput('a', ({ content }) => (heard += content.length));
+      const round = () => {
+        for (let i = 0; i < 10000; i++) {
+          store.emitProcessOutput('a', 'chunk ' + i + ' ' + 'x'.repeat(1000));
+          store.emitProcessOutput('nobody ' + i, 'chunk');
+          store.emitProcessComplete('nobody ' + i, 'completed', 1);
+          store.onProcessOutput('short ' + i, () => {})();
+          store.onProcessOutput('complete ' + i, () => {});
+          store.emitProcessComplete('complete ' + i, 'completed', 1);
+          store.registerFlushHandler('flushed ' + i, () => {});
+          store.unregisterFlushHandler('flushed ' + i);
+        }
+      };
+      round();
+      const before = await used();
+      for (let i = 0; i < 3; i++) round();
+      console.log(heard > 4e7, Math.max(0, (await used()) - before) < 1_000_000);`;
+    expect(await runNode(withStore(body), [tempDir()])).toEqual({ ...ended, stdout: 'true true\n' });
+  });
+
+  test('what a callback holds is free after its end', async () => {
+    const body = `
+      const { setFlagsFromString } = await import('node:v8');
+      const { runInNewContext } = await import('node:vm');
+      setFlagsFromString('--expose-gc');
+      const collect = runInNewContext('gc');
+      const subscribe = (id) => {
+        const held = { id };
+        const end = store.onProcessOutput(id, () => held);
+        return { reference: new WeakRef(held), end };
+      };
+      const [ended, completed] = [subscribe('ended'), subscribe('completed')];
+      ended.end();
+      ended.end = undefined;
+      store.emitProcessComplete('completed', 'completed', 1);
+      completed.end = undefined;
+      await new Promise(setImmediate);
+      collect();
+      console.log([ended, completed].map(({ reference }) => reference.deref()).join());`;
+    expect(await runNode(withStore(body), [tempDir()])).toEqual({ ...ended, stdout: ',\n' });
+  });
+});
+
+describe('flush handlers', () => {
+  test('requestFlush waits for the handler of that process', async () => {
+    const { store } = freshStore();
+    const order = [];
+    store.registerFlushHandler('a', async () => {
+      await store.addProcess(sample('a', { result: 'buffered' }));
+      order.push('flushed');
+    });
+    store.registerFlushHandler('b', () => order.push('b'));
+    expect(await store.requestFlush('a')).toBeUndefined();
+    order.push('resolved');
+    expect(order).toEqual(['flushed', 'resolved']);
+    expect(await store.getProcess('a')).toMatchObject({ result: 'buffered' });
+  });
+
+  test('requestFlush resolves where there is none, or no more', async () => {
+    const { store } = freshStore();
+    await store.requestFlush('a');
+    store.registerFlushHandler('a', () => expect.unreachable());
+    store.unregisterFlushHandler('a');
+    store.unregisterFlushHandler('a');
+    for (const id of ['a', ...ODD_IDS]) expect(await store.requestFlush(id)).toBeUndefined();
+  });
+
+  test('a new handler replaces the old one', async () => {
+    const { store } = freshStore();
+    const called = [];
+    for (const name of ['old', 'new']) store.registerFlushHandler('a', () => called.push(name));
+    await store.requestFlush('a');
+    await store.requestFlush('a');
+    expect(called).toEqual(['new', 'new']);
+  });
+
+  test('requestFlush rejects with what the handler throws or rejects with', async () => {
+    const { store } = freshStore();
+    const mine = new Error('mine');
+    store.registerFlushHandler('a', () => {
+      throw mine;
+    });
+    store.registerFlushHandler('b', () => Promise.reject(mine));
+    for (const id of ['a', 'b', 'a']) expect(await rejection(store.requestFlush(id))).toBe(mine);
+  });
+
+  test('flush calls none of them', async () => {
+    const { store } = freshStore();
+    store.registerFlushHandler('a', () => expect.unreachable());
+    await store.flush();
+  });
+});
