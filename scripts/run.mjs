@@ -90,6 +90,10 @@ const commands = {
     step('pipeline-core integration', 'vitest', ['run', '--root', 'examples/pipeline-core']);
   },
 
+  torture(args) {
+    step('torture', process.execPath, ['scripts/torture/index.mjs', ...args]);
+  },
+
   bench(args) {
     install(
       join(root, 'bench'),

@@ -124,11 +124,6 @@ impl<R: Record> DataFile<R> {
                 if !self.is_verified(&base, &turn.target)? {
                     continue;
                 }
-                // What is found done may be the work of a writer that died before its rename was durable.
-                if durable && base.stamp().is_some() {
-                    let dir = place::parent(&turn.target);
-                    self.fs.sync_dir(dir).context("fsync", dir)?;
-                }
                 if durable && base.stamp().is_some() {
                     // What left nothing to do may be a rename whose process died before it synced the directory.
                     let dir = place::parent(&turn.target);

@@ -62,7 +62,7 @@ pub enum Reach {
 pub struct Own {
     pub calls: Vec<Call>,
     pub failure: Option<(usize, Failure, Reach)>,
-    failing: Option<Op>,
+    pub failing: Option<Op>,
     pub interruption: Option<(When, Box<dyn FnOnce() + Send>)>,
 }
 
