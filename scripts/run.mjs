@@ -53,7 +53,10 @@ function install(folder, what) {
   const installed = join(folder, 'node_modules', '.package-lock.json');
   const lock = join(folder, 'package-lock.json');
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return;
-  step(`installing ${what}`, 'npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: folder });
+  // Not `npm ci`: it refuses a lock file that lacks optional packages which this system could not install anyway.
+  step(`installing ${what}`, 'npm', ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'], {
+    cwd: folder,
+  });
 }
 
 /** cargo decides what is out of date; without changes this takes a second. */
