@@ -56,7 +56,7 @@ class FileProcessStore {
     this.#processes = new Mutations(
       'processes.json',
       (ops) => call((channel, ticket) => store.writeProcesses(channel, ticket, ops)),
-      () => /** @type {any} */ (this).onPrune,
+      () => /** @type {import('./index').ProcessStore} */ (this).onPrune?.bind(this),
     );
     this.#functionUpdates = new FunctionUpdates(open);
     this.#workspaces = new Registry('workspaces', open);
@@ -68,8 +68,9 @@ class FileProcessStore {
   /** @param {import('./index').AIProcess} process */
   async addProcess(process) {
     const { id, text } = readProcess(process);
-    await this.#change(id, { op: 'Put', text });
+    const { thrown } = await this.#change(id, { op: 'Put', text });
     this.#emit('process-added', () => process);
+    if (thrown) throw thrown.error;
   }
 
   /**

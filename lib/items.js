@@ -55,7 +55,8 @@ function readItem(registry, info) {
  * @param {unknown} value
  */
 function itemField(registry, argument, key, value) {
-  const shape = ITEM_FIELDS[registry][key];
+  const shapes = ITEM_FIELDS[registry];
+  const shape = Object.hasOwn(shapes, key) ? shapes[key] : undefined;
   if (shape === undefined || (shape === 'string?' && (value === undefined || value === null))) return;
   if (shape !== 'boolean') text(`${argument}.${key}`, value);
   else if (typeof value !== 'boolean') throw invalidType(`${argument}.${key}`, 'a boolean', value);

@@ -8,8 +8,10 @@ const { makeProcess } = require('./records');
 /**
  * @typedef {import('../native').Op} Op
  * @typedef {import('../native').Receipt} Receipt
- * @typedef {{ count: number, process: () => any, item: () => any }} Done how many records were changed, and
- *   what the mutation has made (or removed), decoded when it is asked for
+ * @typedef {{ error: unknown }} Thrown
+ * @typedef {{ count: number, process: () => any, item: () => any, thrown?: Thrown }} Done how many records were
+ *   changed, what the mutation has made (or removed), decoded when it is asked for, and what a listener threw at
+ *   what it has pruned
  */
 
 /**
@@ -59,12 +61,12 @@ class Mutations {
       calls.forEach(({ resolve, reject }, index) => {
         const failure = failures[index];
         if (failure) reject(fromFailure(failure));
-        else if (thrown && index === culprit) reject(thrown.error);
         else {
           resolve({
             count: receipt.count(index),
             process: () => receipt.process(index, makeProcess),
             item: () => JSON.parse(/** @type {string} */ (receipt.item(index))),
+            thrown: index === culprit ? thrown : undefined,
           });
         }
       });

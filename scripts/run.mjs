@@ -90,6 +90,7 @@ const commands = {
       run('tsc', ['--project', join(project, 'tsconfig.json')]);
     }
     step('package tests', 'vitest', ['run']);
+    step('the packed package', process.execPath, ['scripts/package-test.mjs', '--short']);
     step('pipeline-core integration', 'vitest', ['run', '--root', 'examples/pipeline-core']);
   },
 

@@ -205,7 +205,7 @@ impl<R: Record> DataFile<R> {
         durable: bool,
     ) -> Result<bool, Error> {
         let target = &*turn.target;
-        if base.is_current(base.stamp()) || base.content.size() < LARGE {
+        if base.is_current(base.stamp(), self.fs.now()) || base.content.size() < LARGE {
             return self.fill(file, tmp, target, content, durable).map(|()| true);
         }
         std::thread::scope(|scope| {
@@ -218,7 +218,7 @@ impl<R: Record> DataFile<R> {
 
     /// Whether the file holds what `base` holds. It is read and compared where the stamp is not enough.
     fn is_verified(&self, base: &Snapshot<R>, target: &Path) -> Result<bool, Error> {
-        if base.is_current(base.stamp()) {
+        if base.is_current(base.stamp(), self.fs.now()) {
             return Ok(true);
         }
         let now = self.refresh(target)?;

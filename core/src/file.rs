@@ -118,7 +118,7 @@ impl<R: Record> DataFile<R> {
         let stamp = place::stamp(&*self.fs, &self.path).ok()?;
         // The snapshot itself is not held here: whoever drops it last waits for the system to free the old file.
         let last = lock(&self.current);
-        last.is_current(stamp).then(|| last.content.clone())
+        last.is_current(stamp, self.fs.now()).then(|| last.content.clone())
     }
 
     /// The content as of now: every write that any process finished before the call is in it.
@@ -288,7 +288,7 @@ impl<R: Record> DataFile<R> {
         let last = lock(&self.current).clone();
         for reads in 1.. {
             let stamp = place::stamp(fs, path)?;
-            if last.is_current(stamp) {
+            if last.is_current(stamp, fs.now()) {
                 return Ok(last);
             }
             if stamp.is_none() {

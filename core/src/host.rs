@@ -107,3 +107,6 @@ impl HostFields {
         known.sum::<usize>() + self.rest.as_ref().map_or(0, HostText::size)
     }
 }
+
+#[cfg(test)]
+mod tests;

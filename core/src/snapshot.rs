@@ -18,7 +18,8 @@
 //! 3. *A changed file with restored times* (`touch -r`). Programs set mtime, not ctime; this is why
 //!    ctime is in the stamp, and why rule 2 looks at ctime alone.
 //!
-//! A clock that is stepped back makes ctimes lie in the future, and so never trusted.
+//! A clock that is set back could stamp a change with the very time that was seen before. While it is behind the
+//! moment of the read, no stamp counts; ctimes that lie in the future are never trusted anyway.
 //!
 //! Where std tells neither inodes nor change times (Windows), nothing is pinned, and rule 2 judges mtime.
 
@@ -169,6 +170,8 @@ pub struct Snapshot<R> {
     /// The file's stamp then; `None` where there was no file.
     stamp: Option<Stamp>,
     trusted: bool,
+    /// When it was read, by the file system's clock.
+    read_at: FileTime,
     /// Keeps the inode from being used again: see the module's rule 1.
     _pin: Option<Box<dyn File>>,
 }
@@ -176,7 +179,8 @@ pub struct Snapshot<R> {
 impl<R: Record> Snapshot<R> {
     /// There is no file.
     pub fn missing() -> Self {
-        Snapshot { content: Arc::new(Content::empty()), stamp: None, trusted: true, _pin: None }
+        let read_at = FileTime { seconds: i64::MIN, nanos: 0 };
+        Snapshot { content: Arc::new(Content::empty()), stamp: None, trusted: true, read_at, _pin: None }
     }
 
     /// What was read from (or written to) a file with this stamp. `read_at` is the time at which reading
@@ -187,12 +191,13 @@ impl<R: Record> Snapshot<R> {
         read_at: FileTime,
         pin: Option<Box<dyn File>>,
     ) -> Self {
-        Snapshot { content, stamp: Some(stamp), trusted: is_safely_old(stamp.ctime, read_at), _pin: pin }
+        let trusted = is_safely_old(stamp.ctime, read_at);
+        Snapshot { content, stamp: Some(stamp), trusted, read_at, _pin: pin }
     }
 
-    /// Whether a file with this stamp (`None`: no file) is certain to hold what this snapshot holds.
-    pub fn is_current(&self, stamp: Option<Stamp>) -> bool {
-        self.trusted && self.stamp == stamp
+    /// Whether a file that has this stamp (`None`: no file) now is certain to hold what this snapshot holds.
+    pub fn is_current(&self, stamp: Option<Stamp>, now: FileTime) -> bool {
+        self.trusted && self.stamp == stamp && self.read_at <= now
     }
 
     /// The file's stamp when it was read; `None` where there was no file.

@@ -79,7 +79,7 @@ fn histories_of_three_calls_survive() {
         ((mixed ^ (mixed >> 31)) % most as u64) as usize
     };
     let mut checker = Checker::default();
-    for _ in 0..200 {
+    for _ in 0..400 {
         let start = Start::ALL[pick(Start::ALL.len())];
         let steps = [(); 3].map(|()| Step::ALL[pick(Step::ALL.len())]);
         if let Err(violation) = survives(&mut checker, &start.client(), start, &steps) {

@@ -155,7 +155,8 @@ fn every_fault_is_survived(start: Start) {
     let mut tried = 0;
     for step in STEPS {
         // Where there is nothing to read, a store that has read knows nothing more.
-        for &warm in if start == Start::Filled { &[false, true][..] } else { &[false] } {
+        let has_files = !matches!(start, Start::NoDirectory | Start::EmptyDirectory);
+        for &warm in if has_files { &[false, true][..] } else { &[false] } {
             let case = Case { start, step, warm, at: 0, failure: Failure::Short, reach: Reach::Once };
             let (unharmed, _) = case.run(None);
             for (at, call) in unharmed.calls().iter().enumerate() {

@@ -1,6 +1,4 @@
 use super::*;
-use crate::host::HostValue;
-use crate::text::HostText;
 
 const MINIMAL: &str = r#"{"id":"a","status":"running","startTime":"2026-01-01T00:00:00.000Z"}"#;
 
@@ -273,44 +271,4 @@ fn deep_nesting_is_read_and_kept_and_only_refused_where_it_would_blow_up_the_fil
     // Objects too, whose keys and values take another way through the parser.
     let objects = format!("{}1{}", "{\"a\":".repeat(20_000), "}".repeat(20_000));
     stored(&BY_HAND.replace("1.0e2", &objects));
-}
-
-#[test]
-fn the_host_gets_each_field_in_its_form() {
-    let text = MINIMAL.replace(
-        "}",
-        r#","endTime":"soon","error":7,"metadata":{"a": 1},"groupMetadata":"odd","result":"\ud83d","__proto__":{"x":1},"b":1,"b":2}"#,
-    );
-    let process = created(&text);
-    assert!(!process.is_decoded());
-    let fields = process.host_fields();
-    let field = |name| &fields.known[FIELDS.iter().position(|known| *known == name).unwrap()];
-    assert_eq!(*field("startTime"), HostValue::Date(1_767_225_600_000));
-    assert_eq!(*field("endTime"), HostValue::Text(HostText::Latin1((*b"soon").into())));
-    assert_eq!(*field("result"), HostValue::Text(HostText::Utf16([0xd83d].into())));
-    assert!(matches!(field("metadata"), HostValue::Json(_)));
-    assert_eq!(*field("fullPrompt"), HostValue::Absent);
-    // Whatever has not the form that the field should have comes with the rest, as JSON.
-    assert_eq!([field("error"), field("groupMetadata")], [&HostValue::Absent, &HostValue::Absent]);
-    let rest = HostText::Latin1(
-        br#"{"error":7,"groupMetadata":"odd","__proto__":{
-        "x": 1
-      },"b":1,"b":2}"#
-            .to_vec()
-            .into(),
-    );
-    assert_eq!(fields.rest, Some(rest));
-    assert!(process.is_decoded());
-}
-
-#[test]
-fn of_duplicate_fields_the_host_gets_the_last() {
-    let process = stored(
-        r#"{"workspaceId":"","process":{"id":"a","error":"one","error":2,"result":1,"result":"two","status":"s","startTime":""}}"#,
-    );
-    let fields = process.host_fields();
-    let field = |name| &fields.known[FIELDS.iter().position(|known| *known == name).unwrap()];
-    assert_eq!(*field("error"), HostValue::Absent);
-    assert_eq!(*field("result"), HostValue::Text(HostText::Latin1((*b"two").into())));
-    assert_eq!(fields.rest, Some(HostText::Latin1((*br#"{"error":2}"#).into())));
 }

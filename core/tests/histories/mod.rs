@@ -3,6 +3,7 @@
 #![allow(dead_code, unused_imports)] // Every test crate uses a part of it.
 
 mod ledger;
+pub mod trusted;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -1,0 +1,92 @@
+//! Other programs come in between while the store reads or writes: what they have written is kept.
+
+mod histories;
+mod simulated;
+
+use std::path::Path;
+
+use file_process_store_core::{Mutation, Patch, Store, WriteOptions};
+use histories::trusted::{file, shown, text, trusted};
+use histories::{DIR, Step, open, process, put};
+use simulated::Op;
+
+/// A plain store takes no lock. Whatever it renames into place before our last look at the file is kept; the test
+/// lets it come in at every call of a commit.
+#[test]
+fn what_a_plain_store_writes_during_a_commit_is_kept() {
+    for prompt in ["short".into(), "long".repeat(50_000)] {
+        let theirs = [process("p1", "running", 7), process("p3", "running", 7)].map(|record| {
+            format!("{{\"workspaceId\":\"\",\"process\":{}}}", record.replace("turn 7", &prompt))
+        });
+        let theirs = format!("[{}]", theirs.join(","));
+        // Two commits in a row: the second one finds a snapshot that is too young to be trusted.
+        let prepared = || {
+            let (client, store) = trusted();
+            client.write_by_rename(file(), &theirs);
+            Step::Add.run(&store, 0).unwrap();
+            client.calls();
+            (client, store)
+        };
+        let (client, store) = prepared();
+        Step::Add.run(&store, 1).unwrap();
+        let rename = client.calls().iter().position(|call| call.op == Op::Rename).unwrap();
+        for at in 0..rename {
+            let (client, store) = prepared();
+            let (other, theirs) = (client.another(), theirs.replace("p3", "p4"));
+            client.interrupt(at, move || other.write_by_rename(file(), theirs));
+            Step::Add.run(&store, 1).unwrap();
+            let content = store.processes.read().unwrap();
+            assert!(content.place(b"p4").is_some(), "lost when the plain store came before call {at}");
+            assert!(content.place(b"n1").is_some() && content.place(b"n0").is_none());
+            let mut names = client.names_in(Path::new(DIR)).into_iter();
+            assert!(names.all(|name| !name.ends_with(".tmp")));
+        }
+    }
+}
+
+/// Right after our own commit the stamp is too young to tell. A large file is then compared while the next one is
+/// being written, a small one before.
+#[test]
+fn what_others_write_in_place_right_after_our_own_commit_is_kept() {
+    for prompt in ["short".into(), "x".repeat(200_000)] {
+        let (client, store) = trusted();
+        let added = process("p9", "running", 1).replace("turn 1", &prompt);
+        store.processes.apply(vec![put(&added)], WriteOptions::default()).unwrap();
+        let ours = || String::from_utf8(client.content(file()).unwrap()).unwrap();
+        client.write_in_place(file(), ours().replace("turn 0", "turn 5"));
+        Step::Add.run(&store, 1).unwrap();
+        assert!(ours().contains("turn 5") && ours().contains("n1"));
+        // A call that finds nothing to do in what it remembers must look at the file, too.
+        client.write_in_place(file(), ours().replace("\"p1\"", "\"p2\""));
+        assert_eq!(update(&store, "p2"), 1);
+        client.write_in_place(file(), ours().replace("\"p2\"", "\"p1\""));
+        assert_eq!(update(&store, "p2"), 0);
+        assert_eq!(update(&store, "p1"), 1);
+    }
+}
+
+/// How many records an update of this id has changed.
+fn update(store: &Store, id: &str) -> usize {
+    let patch = Patch { text: "{\"error\":\"e\"}".into(), names: vec![b"error".to_vec()] };
+    let merge = Mutation::Merge { id: id.into(), patch };
+    let receipt = store.processes.apply(vec![merge], WriteOptions::default()).unwrap();
+    receipt.results[0].as_ref().unwrap().count
+}
+
+#[test]
+fn a_file_that_changes_while_it_is_read_is_read_again() {
+    let reads = {
+        let (client, _) = trusted();
+        open(&client).processes.read().unwrap();
+        client.calls().len()
+    };
+    for at in 0..reads {
+        let (client, _) = trusted();
+        let two = text(1).replace("[{", "[ {").replace("p1", "another");
+        let (other, theirs) = (client.another(), two.clone());
+        client.interrupt(at, move || other.write_in_place(file(), theirs));
+        // Half of the one and half of the other would be a damaged file, or worse, a whole one.
+        let seen = shown(&open(&client).processes.read().unwrap());
+        assert!([text(0), text(1).replace("p1", "another")].contains(&seen), "{seen}");
+    }
+}
