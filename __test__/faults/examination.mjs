@@ -16,9 +16,9 @@ const NEW = {
 const STORED = JSON.parse(JSON.stringify({ workspaceId: '', process: NEW }));
 
 export class Examination {
-  constructor(dir) {
+  constructor(dir, Store = FileProcessStore) {
     this.file = join(dir, 'processes.json');
-    this.store = new FileProcessStore({ dataDir: dir, durable: false, maxProcesses: Infinity });
+    this.store = new Store({ dataDir: dir, durable: false, maxProcesses: Infinity });
   }
 
   /** Everything that is wrong with how the store takes these bytes. */
@@ -44,11 +44,12 @@ export class Examination {
   }
 
   #refused(call, { error }, bytes) {
-    if (!error) return [`${call}: a damaged file was accepted`];
-    const { code, path, line, column } = error;
+    const { code, path, line, column } = error ?? {};
     const placed = Number.isInteger(line) && line >= 1 && Number.isInteger(column) && column >= 1;
     const wrong = [];
-    if (code !== 'ERR_STORE_CORRUPT' || path !== this.file || !placed) wrong.push(`${call}: ${error.stack}`);
+    if (!error) wrong.push(`${call}: a damaged file was accepted`);
+    else if (code !== 'ERR_STORE_CORRUPT' || path !== this.file || !placed)
+      wrong.push(`${call}: ${error.stack}`);
     if (line > bytes.toString('latin1').split('\n').length) wrong.push(`${call}: no line ${line}`);
     if (!readFileSync(this.file).equals(bytes)) wrong.push(`${call}: the damaged file was changed`);
     return wrong;

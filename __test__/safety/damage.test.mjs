@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { FileProcessStore } from '../../index.js';
 import { Examination } from '../faults/examination.mjs';
+import { PlainStore } from '../fixtures/plain-store.mjs';
 import {
   freshStore,
   fullSample,
@@ -38,6 +39,17 @@ test('a file that is cut at any byte is refused by reads and mutations, and mend
   }
   expect(await examination.of(GOOD)).toEqual([]);
   expect(idsOf(readEntries(join(dir, 'processes.json')))).toEqual(['a', 'b', 'new']);
+});
+
+test('the examination finds fault with a store that takes a damaged file for an empty one', async () => {
+  const examination = new Examination(tempDir(), PlainStore);
+  expect(await examination.of(GOOD.subarray(0, -1))).toEqual([
+    'getAllProcesses: a damaged file was accepted',
+    'addProcess: a damaged file was accepted',
+    'addProcess: the damaged file was changed',
+  ]);
+  // It drops fields that it does not know.
+  expect(await examination.of(GOOD)).toContain('read as something else');
 });
 
 test('workspaces and wikis that are cut at any byte are refused, and never touched', async () => {

@@ -42,11 +42,25 @@ test('a read in another process that begins after a write was acknowledged sees 
   onTestFinished(() => writer.kill());
   for (let told = 0; told < 150; told = ledger.acknowledged) {
     await writer.acknowledges(told + 1);
+    if (ledger.acknowledged === told) throw new Error(`the writer ended: ${(await writer.ended).stderr}`);
     follower.expect('a', ledger.acknowledged);
     follower.see('the store', asStored(await store.getAllProcesses()));
     expect(follower.wrong).toEqual([]);
   }
   expect(await writer.ended).toMatchObject({ code: 0, stderr: '' });
+});
+
+test('the reader finds a state that is older than the last, and one that was never written', () => {
+  const { history } = new Ledger({ name: 'a', seed: 1 });
+  const wrongAfter = (...states) => {
+    const follower = new Follower([history]);
+    for (const state of states) follower.see('it', [...state.values()]);
+    return follower.wrong.length;
+  };
+  const [early, late] = [history.at(17).state, history.at(20).state];
+  expect(wrongAfter(early, late)).toBe(0);
+  expect(wrongAfter(late, early)).toBe(1);
+  expect(wrongAfter(new Map([...late].slice(1)))).toBe(1);
 });
 
 /** Two processes that add 150 records each at once: how many calls were refused, and which records are there. */
