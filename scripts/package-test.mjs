@@ -7,7 +7,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { bareEnvironment, checkLockFile, install, pack } from './package-pack.mjs';
@@ -97,6 +97,10 @@ async function checkTypes() {
   for (const extension of ['mts', 'cts']) {
     cpSync(join(types, 'consumer.ts'), join(types, `consumer.${extension}`));
   }
+  const [, example] = /```ts\n([^]*?)```/.exec(readFileSync(join(root, 'README.md'), 'utf8')) ?? [];
+  const [before, after, ...more] = example?.split("'/var/lib/pipeline'") ?? [];
+  assert.deepEqual(more, []);
+  writeFileSync(join(types, 'readme.mts'), `${before}${JSON.stringify(data('readme'))}${after}`);
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
   for (const resolution of ['node10', 'node16', 'bundler']) {
     const args = [tsc, '--project', `tsconfig.${resolution}.json`];
@@ -105,6 +109,7 @@ async function checkTypes() {
   for (const file of ['node10/consumer.js', 'node16/consumer.cjs', 'node16/consumer.mjs']) {
     await checkRun(`TypeScript, compiled: ${file}`, node, [join(types, 'built', file), data(file)]);
   }
+  await checkRun("the README's example", node, [join(types, 'built', 'node16', 'readme.mjs')]);
 }
 
 /** Where no binary can be loaded, the error says on what system, why, and what to do. */
