@@ -119,6 +119,9 @@ function copyPackage(copy, platforms) {
  * @param {string} copy
  */
 function addBinaries(name, platform, platforms, copy) {
+  // Electron refuses memory of others in buffers.
+  const bytes = readFileSync(join(root, `${name}.${platform}.node`));
+  for (const kind of ['buffer', 'arraybuffer']) assert.ok(!bytes.includes(`napi_create_external_${kind}`));
   const artifacts = join(copy, 'artifacts');
   mkdirSync(artifacts);
   for (const each of platforms) {
