@@ -30,7 +30,7 @@ use std::time::Duration;
 use crate::draft::{Done, Draft};
 use crate::error::{Context, Error};
 use crate::file::{Batch, DataFile};
-use crate::fs::File;
+use crate::fs::{File, Stamp, Stat};
 use crate::lock::Lock;
 use crate::place;
 use crate::record::Record;
@@ -163,8 +163,10 @@ impl<R: Record> DataFile<R> {
         let began = fs.now();
         let tmp = place::unique_tmp(target);
         let mut file = fs.create_new(&tmp).context("open", &tmp)?;
-        let ready = self.fill_and_verify(&mut *file, &tmp, turn, base, &content, durable).and_then(|same| {
-            if !same {
+        let filled = self.fill_and_verify(&mut *file, &tmp, turn, base, &content, durable);
+        let written = filled.as_ref().ok().copied().flatten();
+        let ready = filled.and_then(|filled| {
+            if filled.is_none() {
                 Ok(Replaced::Overtaken)
             } else if !turn.lock.is_at_its_path(fs)? {
                 Ok(Replaced::LostLock)
@@ -184,17 +186,20 @@ impl<R: Record> DataFile<R> {
             let _ = fs.remove(&tmp);
             return renamed;
         }
-        let synced = if durable { fs.sync_dir(place::parent(target)) } else { Ok(()) };
         let stat = pin.as_ref().map_or_else(|| fs.stat(target), |file| file.stat());
-        if let Ok(stat) = stat {
-            self.publish(Snapshot::new(content, stat.stamp, began, pin));
+        let synced = if durable { fs.sync_dir(place::parent(target)) } else { Ok(()) };
+        if let Ok(Stat { stamp, .. }) = stat {
+            let untouched = written.is_some_and(|written| written.mtime == stamp.mtime);
+            let snapshot = Snapshot::new(content, stamp, began, pin);
+            let vouched_for = untouched && fs.tells_next_change(place::parent(target), &stamp);
+            self.publish(if vouched_for { snapshot.vouched_for() } else { snapshot });
         }
         synced.context("fsync", place::parent(target)).map_err(Error::after_commit)?;
         Ok(Replaced::Yes)
     }
 
     /// Fills the temporary file, and meanwhile sees whether the data file still holds what the draft was made from,
-    /// if its stamp can't tell.
+    /// if its stamp can't tell. Returns the new file's stamp; `None` if the data file holds something else.
     fn fill_and_verify(
         &self,
         file: &mut dyn File,
@@ -203,16 +208,16 @@ impl<R: Record> DataFile<R> {
         base: &Snapshot<R>,
         content: &Content<R>,
         durable: bool,
-    ) -> Result<bool, Error> {
+    ) -> Result<Option<Stamp>, Error> {
         let target = &*turn.target;
         if base.is_current(base.stamp(), self.fs.now()) || base.content.size() < LARGE {
-            return self.fill(file, tmp, target, content, durable).map(|()| true);
+            return self.fill(file, tmp, target, content, durable).map(Some);
         }
         std::thread::scope(|scope| {
             let verified = scope.spawn(|| self.is_verified(base, target));
             let filled = self.fill(file, tmp, target, content, durable);
             let verified = verified.join().unwrap_or(Ok(false))?;
-            filled.map(|()| verified)
+            filled.map(|stamp| verified.then_some(stamp))
         })
     }
 
@@ -225,7 +230,7 @@ impl<R: Record> DataFile<R> {
         Ok(Arc::ptr_eq(&now.content, &base.content) && now.stamp() == base.stamp())
     }
 
-    /// Makes the temporary file all that the data file is to be.
+    /// Makes the temporary file all that the data file is to be, and returns its stamp once all is written.
     fn fill(
         &self,
         file: &mut dyn File,
@@ -233,7 +238,7 @@ impl<R: Record> DataFile<R> {
         target: &Path,
         content: &Content<R>,
         durable: bool,
-    ) -> Result<(), Error> {
+    ) -> Result<Stamp, Error> {
         let parts = content.parts();
         file.write_all(&parts).context("write", tmp)?;
         let filled = file.stat().context("fstat", tmp)?;
@@ -257,7 +262,10 @@ impl<R: Record> DataFile<R> {
             Err(error) => return Err(error).context("stat", target),
         }
         // A sync that failed is never repeated on the same file: the kernel may have dropped the pages.
-        if durable { file.sync().context("fsync", tmp) } else { Ok(()) }
+        if durable {
+            file.sync().context("fsync", tmp)?;
+        }
+        Ok(filled.stamp)
     }
 
     fn rename(&self, tmp: &Path, target: &Path) -> Result<Replaced, Error> {

@@ -173,6 +173,7 @@ impl<R: Record> DataFile<R> {
 
     /// The writer: commits until the queue is empty.
     fn write_queued(&self) {
+        let mut last: Option<Arc<Snapshot<R>>> = None;
         loop {
             let mut group: Vec<Batch<R>> = {
                 let mut queue = lock(&self.queue);
@@ -182,16 +183,18 @@ impl<R: Record> DataFile<R> {
             if group.is_empty() {
                 return;
             }
+            // Freeing a large file takes longer than writing it. If nothing is queued, that is done here, at the end,
+            // when another writer may begin; else on another thread.
+            if let (Some(retired), Ok(runtime)) = (last.take(), tokio::runtime::Handle::try_current()) {
+                runtime.spawn_blocking(move || drop(retired));
+            }
             let mut settling = None;
             match guarded(|| self.commit_group(&mut group, &mut settling)) {
                 Ok(Settled { receipts, retired, .. }) => {
                     for (batch, receipt) in group.into_iter().zip(receipts) {
                         batch.tell(Ok(receipt));
                     }
-                    // Freeing a large file takes longer than writing it; the next commit need not wait for that.
-                    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-                        runtime.spawn_blocking(move || drop(retired));
-                    }
+                    last = retired;
                 }
                 Err(error) => reject(group, &error),
             }

@@ -133,10 +133,6 @@ fn a_file_that_has_been_left_alone_is_answered_for_by_a_stat() {
     let dir = tempfile::tempdir().unwrap();
     let file = open(dir.path());
     file.apply(vec![put("a")], WriteOptions::default()).unwrap();
-    assert!(
-        !file.local.load(Ordering::Relaxed) || file.peek().is_none(),
-        "the stamp of our own commit is too young"
-    );
     std::thread::sleep(Duration::from_millis(80));
     let read = file.read().unwrap();
     if file.local.load(Ordering::Relaxed) {

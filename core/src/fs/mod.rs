@@ -121,4 +121,7 @@ pub trait FileSystem: Debug + Send + Sync {
     fn is_local(&self, path: &Path) -> bool;
     /// Whether stamps identify files, and open files may be kept while others replace them (Unix).
     fn has_identity(&self) -> bool;
+    /// Whether a file at `path` is certain to get another change time than that of `stamp` by its next change, however
+    /// soon that comes. `stamp` was taken just now, and the file was changed shortly before.
+    fn tells_next_change(&self, path: &Path, stamp: &Stamp) -> bool;
 }

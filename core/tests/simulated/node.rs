@@ -44,6 +44,8 @@ pub struct Node {
     pub owner: (u32, u32),
     pub mtime: FileTime,
     pub ctime: FileTime,
+    /// Whether somebody has seen the times since they were last changed.
+    pub(super) seen: bool,
     /// The open handle that holds the advisory lock.
     pub locked_by: Option<u64>,
     pub(super) number: u64,
