@@ -163,6 +163,7 @@ impl<R: Record> DataFile<R> {
         let began = fs.now();
         let tmp = place::unique_tmp(target);
         let mut file = fs.create_new(&tmp).context("open", &tmp)?;
+        let tells_each_change = file.tells_each_change();
         let filled = self.fill_and_verify(&mut *file, &tmp, turn, base, &content, durable);
         let written = filled.as_ref().ok().copied().flatten();
         let ready = filled.and_then(|filled| {
@@ -191,8 +192,8 @@ impl<R: Record> DataFile<R> {
         if let Ok(Stat { stamp, .. }) = stat {
             let untouched = written.is_some_and(|written| written.mtime == stamp.mtime);
             let snapshot = Snapshot::new(content, stamp, began, pin);
-            let vouched_for = untouched && fs.tells_next_change(place::parent(target), &stamp);
-            self.publish(if vouched_for { snapshot.vouched_for() } else { snapshot });
+            let is_certain = tells_each_change && untouched;
+            self.publish(if is_certain { snapshot.vouched_for() } else { snapshot });
         }
         synced.context("fsync", place::parent(target)).map_err(Error::after_commit)?;
         Ok(Replaced::Yes)

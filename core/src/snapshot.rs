@@ -26,8 +26,8 @@
 //! # What we have written ourselves
 //!
 //! Right after our own commit rule 2 would have the file read again, though we know what is in it. Some file systems
-//! give each change that follows a stat a time of its own ([`FileSystem::tells_next_change`]). There the
-//! stamp of a commit is trusted at once, in these steps:
+//! give each change that follows a stat a time of its own ([`File::tells_each_change`]). There the stamp
+//! of a commit is trusted at once, in these steps:
 //!
 //! - (1) write the temporary file, (2) stat it: its mtime is that of step 1, and any later write gets another one,
 //!   (3) rename it, (4) stat it again: its ctime is that of step 3, and any later change gets another one.
@@ -41,8 +41,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::error::Flaw;
-#[cfg(doc)]
-use crate::fs::FileSystem;
 use crate::fs::{File, FileTime, Stamp};
 use crate::layout;
 use crate::record::Record;

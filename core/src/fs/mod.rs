@@ -87,6 +87,9 @@ pub trait File: Debug + Send + Sync {
     fn set_owner(&self, owner: (u32, u32)) -> io::Result<()>;
     /// Takes the exclusive advisory lock; false if somebody else holds it.
     fn try_lock(&self) -> io::Result<bool>;
+    /// Whether any change that follows a stat of the file is certain to get another change time, however soon it
+    /// comes. May change the file's change time, and so is only for a new file that nobody else knows.
+    fn tells_each_change(&self) -> bool;
 }
 
 /// A file system and its clock.
@@ -121,7 +124,4 @@ pub trait FileSystem: Debug + Send + Sync {
     fn is_local(&self, path: &Path) -> bool;
     /// Whether stamps identify files, and open files may be kept while others replace them (Unix).
     fn has_identity(&self) -> bool;
-    /// Whether a file at `path` is certain to get another change time than that of `stamp` by its next change, however
-    /// soon that comes. `stamp` was taken just now, and the file was changed shortly before.
-    fn tells_next_change(&self, path: &Path, stamp: &Stamp) -> bool;
 }

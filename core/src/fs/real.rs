@@ -81,6 +81,10 @@ impl File for RealFile {
             Err(TryLockError::Error(error)) => Err(error),
         }
     }
+
+    fn tells_each_change(&self) -> bool {
+        has_multigrain_times(self).unwrap_or(false)
+    }
 }
 
 impl FileSystem for RealFs {
@@ -170,10 +174,6 @@ impl FileSystem for RealFs {
     fn has_identity(&self) -> bool {
         cfg!(unix)
     }
-
-    fn tells_next_change(&self, path: &Path, stamp: &Stamp) -> bool {
-        has_multigrain_times(path, stamp)
-    }
 }
 
 #[cfg(unix)]
@@ -202,29 +202,13 @@ fn nonblocking(_options: &mut OpenOptions) {}
 #[cfg(not(unix))]
 fn not_through_links(_options: &mut OpenOptions) {}
 
-/// Numbers of file systems, from linux/magic.h. Those of the first four have multigrain times where the kernel has them.
-#[cfg(target_os = "linux")]
-const EXT: u32 = 0xef53;
-#[cfg(target_os = "linux")]
-const XFS: u32 = 0x5846_5342;
-#[cfg(target_os = "linux")]
-const BTRFS: u32 = 0x9123_683e;
-#[cfg(target_os = "linux")]
-const TMPFS: u32 = 0x0102_1994;
-
-#[cfg(target_os = "linux")]
-fn is_one_of(kinds: &[u32], path: &Path) -> bool {
-    rustix::fs::statfs(path).is_ok_and(|found| kinds.contains(&(found.f_type as u32)))
-}
-
 /// Only file systems that are known to be local count: a stat on any other may wait for a server.
 #[cfg(target_os = "linux")]
 fn is_local(path: &Path) -> bool {
-    // The others: ramfs, overlayfs, f2fs, zfs, bcachefs.
-    is_one_of(
-        &[EXT, XFS, BTRFS, TMPFS, 0x8584_58f6, 0x794c_7630, 0xf2f5_2010, 0x2fc1_2fc1, 0xca45_1a4e],
-        path,
-    )
+    // From linux/magic.h: those with multigrain times, ramfs, overlayfs, f2fs, zfs, bcachefs.
+    const OTHERS: [u32; 5] = [0x8584_58f6, 0x794c_7630, 0xf2f5_2010, 0x2fc1_2fc1, 0xca45_1a4e];
+    let is_known = |kind| MULTIGRAIN.contains(&kind) || OTHERS.contains(&kind);
+    rustix::fs::statfs(path).is_ok_and(|found| is_known(found.f_type as u32))
 }
 
 #[cfg(target_os = "macos")]
@@ -238,32 +222,41 @@ fn is_local(_path: &Path) -> bool {
     false
 }
 
-/// Linux stamps files with a clock that stands still between two ticks. Since 6.13 it takes the exact time where a file
-/// is changed again after a stat and the tick is still the same (Documentation/filesystems/multigrain-ts.rst), on these
-/// file systems. A stamp that is ahead of the clock of ticks shows that the kernel does so and that the file
-/// system keeps such times: then this is remembered of its device.
+/// From linux/magic.h: ext2-4, xfs, btrfs, tmpfs.
 #[cfg(target_os = "linux")]
-fn has_multigrain_times(path: &Path, stamp: &Stamp) -> bool {
-    use std::sync::Mutex;
+const MULTIGRAIN: [u32; 4] = [0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994];
+
+/// Linux stamps files with a clock that stands still between two ticks. Since 6.13 it takes the exact time where a file
+/// is changed again after a stat and the tick is still the same, on these file systems
+/// (Documentation/filesystems/multigrain-ts.rst). A stamp that is ahead of the clock of ticks shows that the kernel
+/// does so, and that the file system has room for such times; this is remembered of its device.
+#[cfg(target_os = "linux")]
+fn has_multigrain_times(file: &RealFile) -> io::Result<bool> {
+    use std::sync::{Mutex, PoisonError};
 
     static SHOWN: Mutex<Vec<u64>> = Mutex::new(Vec::new());
-    let mut shown = SHOWN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    if shown.contains(&stamp.dev) {
-        return true;
+    let before = file.stat()?;
+    if SHOWN.lock().unwrap_or_else(PoisonError::into_inner).contains(&before.stamp.dev) {
+        return Ok(true);
     }
+    file.set_mode(before.mode)?;
+    let ctime = file.stat()?.stamp.ctime;
     let ticks = rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse);
-    let is_ahead = (stamp.ctime.seconds, i64::from(stamp.ctime.nanos)) > (ticks.tv_sec, ticks.tv_nsec);
-    // A stamp from the future proves nothing.
-    let shows = is_ahead && stamp.ctime <= RealFs.now() && is_one_of(&[EXT, XFS, BTRFS, TMPFS], path);
+    let is_ahead = (ctime.seconds, i64::from(ctime.nanos)) > (ticks.tv_sec, ticks.tv_nsec);
+    // A stamp from the future shows nothing but a clock that was set back.
+    let shows = is_ahead && ctime <= RealFs.now() && {
+        let kind = rustix::fs::fstatfs(&file.0)?.f_type as u32;
+        MULTIGRAIN.contains(&kind)
+    };
     if shows {
-        shown.push(stamp.dev);
+        SHOWN.lock().unwrap_or_else(PoisonError::into_inner).push(before.stamp.dev);
     }
-    shows
+    Ok(shows)
 }
 
 #[cfg(not(target_os = "linux"))]
-fn has_multigrain_times(_path: &Path, _stamp: &Stamp) -> bool {
-    false
+fn has_multigrain_times(_file: &RealFile) -> io::Result<bool> {
+    Ok(false)
 }
 
 fn file_time(time: SystemTime) -> FileTime {
@@ -337,23 +330,21 @@ mod tests {
     }
 
     #[test]
-    fn where_the_next_change_is_said_to_tell_it_does() {
+    fn where_each_change_is_said_to_tell_it_does() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("file");
+        let (tmp, path) = (dir.path().join("tmp"), dir.path().join("file"));
         for turn in 0..500 {
-            let mut file = RealFs.create_new(&path).unwrap();
+            let mut file = RealFs.create_new(&tmp).unwrap();
+            let tells = file.tells_each_change();
             file.write_all(&[b"before"]).unwrap();
             let written = file.stat().unwrap().stamp;
-            RealFs.rename(&path, &dir.path().join("renamed")).unwrap();
+            RealFs.rename(&tmp, &path).unwrap();
             let renamed = file.stat().unwrap().stamp;
-            if RealFs.tells_next_change(dir.path(), &renamed) {
+            let mut other = OpenOptions::new().write(true).open(&path).unwrap();
+            other.write_all(b"after!").unwrap();
+            let changed = file.stat().unwrap().stamp;
+            if tells {
                 assert_eq!(written.mtime, renamed.mtime, "a rename doesn't change the time of the content");
-                fs::OpenOptions::new()
-                    .write(true)
-                    .open(dir.path().join("renamed"))
-                    .and_then(|mut other| other.write_all(b"after!"))
-                    .unwrap();
-                let changed = file.stat().unwrap().stamp;
                 assert!(changed.ctime > renamed.ctime && changed.mtime > renamed.mtime, "turn {turn}");
             }
         }

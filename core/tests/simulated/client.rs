@@ -8,7 +8,7 @@ use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use file_process_store_core::fs::{File, FileSystem, FileTime, Stamp, Stat};
+use file_process_store_core::fs::{File, FileSystem, FileTime, Stat};
 
 use super::file::OpenFile;
 use super::node::{Body, Id, directory, file};
@@ -218,10 +218,6 @@ impl FileSystem for Client {
 
     fn has_identity(&self) -> bool {
         self.world(|world| world.identity)
-    }
-
-    fn tells_next_change(&self, _path: &Path, _stamp: &Stamp) -> bool {
-        self.world(|world| world.multigrain)
     }
 }
 
