@@ -66,6 +66,11 @@ export declare class Receipt {
   item(index: number): string | null
   /** JSON text of an array with the entries that retention removed, if it removed any. */
   pruned(): string | null
+  /**
+   * Lets go of all records, when everything has been asked for. Waiting for the garbage collector to do it would
+   * keep every version of a large record for as long as the program makes little other garbage.
+   */
+  release(): void
   /** What the commit took. */
   commit(): CommitStats
 }

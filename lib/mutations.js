@@ -1,6 +1,7 @@
 // @ts-check
 'use strict';
 
+const { setImmediate } = require('node:timers');
 const { fromFailure } = require('./errors');
 const { logCommit } = require('./log');
 const { makeProcess } = require('./records');
@@ -70,6 +71,8 @@ class Mutations {
           });
         }
       });
+      // By then whoever wants the records has asked for them.
+      setImmediate(() => receipt.release());
     } catch (error) {
       for (const { reject } of calls) reject(error);
     }

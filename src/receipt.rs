@@ -104,6 +104,16 @@ impl Receipt {
         }
     }
 
+    /// Lets go of all records, when everything has been asked for. Waiting for the garbage collector to do it would
+    /// keep every version of a large record for as long as the program makes little other garbage.
+    #[napi]
+    pub fn release(&mut self) {
+        match &mut self.receipt {
+            Either::Processes(receipt) => receipt.clear(),
+            Either::Items(receipt) => receipt.clear(),
+        }
+    }
+
     /// What the commit took.
     #[napi]
     pub fn commit(&self) -> CommitStats {

@@ -3,6 +3,10 @@
 //! An external string uses our bytes; the record that owns them is kept until the string is collected. The functions
 //! are Node-API 10, but Node 20 and later export them whatever version an addon asks for, so they are looked up
 //! when first needed. Runtimes that lack them (or that say `copied`, as Electron does) get copies.
+//!
+//! V8 puts external strings among its old objects, and does not let their size hasten a collection. One string of each
+//! record therefore claims the record's memory and reports it; else a program that makes little other garbage would
+//! keep every version of a large record that it has ever seen.
 
 use std::ffi::{c_char, c_void};
 use std::ptr;
@@ -79,6 +83,11 @@ fn external_string(
 ) -> Result<sys::napi_value> {
     let mut value = ptr::null_mut();
     let mut copied = false;
+    let claimed = owner.claim();
+    if claimed {
+        report(env, owner.memory() as i64);
+    }
+    let release: Finalize = if claimed { release_claimed } else { release };
     let hint = Arc::into_raw(owner.clone()).cast_mut().cast::<c_void>();
     // SAFETY: the text belongs to `owner`, which is immutable and kept by `hint` until `release` is called: when
     // the string is collected, or before the call returns if it was copied. Nothing writes through the pointer.
@@ -98,7 +107,7 @@ fn external_string(
     };
     if status != sys::Status::napi_ok {
         // SAFETY: where the call fails nobody else has taken the reference.
-        drop(unsafe { Arc::from_raw(hint.cast::<Process>()) });
+        unsafe { release(env, ptr::null_mut(), hint) };
         return copied_string(env, text);
     }
     Ok(value)
@@ -108,4 +117,22 @@ fn external_string(
 unsafe extern "C" fn release(_env: sys::napi_env, _text: *mut c_void, hint: *mut c_void) {
     // SAFETY: `hint` is the reference that `external_string` gave away, and this is called once.
     drop(unsafe { Arc::from_raw(hint.cast::<Process>()) });
+}
+
+/// The same for the string that has reported the record's memory.
+unsafe extern "C" fn release_claimed(env: sys::napi_env, _text: *mut c_void, hint: *mut c_void) {
+    // SAFETY: as above.
+    let owner = unsafe { Arc::from_raw(hint.cast::<Process>()) };
+    owner.unclaim();
+    // An environment that ends before its strings has no more use for the report.
+    if !env.is_null() {
+        report(env, -(owner.memory() as i64));
+    }
+}
+
+/// Tells the runtime how much memory its objects keep alive outside of its heap.
+fn report(env: sys::napi_env, change: i64) {
+    let mut total = 0;
+    // SAFETY: `env` is the running environment. Finalizers may make this call; a report that is refused is no harm.
+    unsafe { sys::napi_adjust_external_memory(env, change, &mut total) };
 }

@@ -62,6 +62,14 @@ pub struct Receipt<R> {
     pub commit: CommitStats,
 }
 
+impl<R> Receipt<R> {
+    /// Lets go of all records; what the commit took stays.
+    pub fn clear(&mut self) {
+        self.results = Vec::new();
+        self.pruned = Vec::new();
+    }
+}
+
 /// What one commit took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CommitStats {

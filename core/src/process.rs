@@ -4,6 +4,7 @@ mod entry;
 mod summary;
 
 use std::borrow::Cow;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use crate::date;
@@ -65,6 +66,8 @@ pub struct Process {
     tag: Span,
     spans: [Span; INDEXED.len()],
     host: OnceLock<HostFields>,
+    /// Some object of the host counts this record's memory as its own.
+    claimed: AtomicBool,
 }
 
 impl Process {
@@ -86,6 +89,22 @@ impl Process {
     /// Whether [`host_fields`](Self::host_fields) has nothing left to do.
     pub fn is_decoded(&self) -> bool {
         self.host.get().is_some()
+    }
+
+    /// Makes an object of the host count [`memory`](Self::memory) as its own: true for one at a time, until
+    /// [`unclaim`](Self::unclaim). Otherwise a host's garbage collector would not know what its objects keep alive.
+    pub fn claim(&self) -> bool {
+        !self.claimed.swap(true, Ordering::Relaxed)
+    }
+
+    /// The object that claimed the record is gone.
+    pub fn unclaim(&self) {
+        self.claimed.store(false, Ordering::Relaxed);
+    }
+
+    /// Memory that the record's text and its decoded fields take, in bytes.
+    pub fn memory(&self) -> usize {
+        self.text.len() + self.host_fields().size()
     }
 
     fn token(&self, span: Span) -> &str {
@@ -190,6 +209,7 @@ impl Record for Process {
             spans: process.map(|token| Span::of(token, bytes)),
             text: text.into(),
             host: OnceLock::new(),
+            claimed: AtomicBool::new(false),
         };
         Ok((record, text.len()))
     }
