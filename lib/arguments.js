@@ -111,7 +111,7 @@ function stringify(argument, fields) {
 }
 
 /**
- * The id of a process to add, and its JSON text.
+ * JSON text of a process to add.
  * @param {unknown} process
  */
 function readProcess(process) {
@@ -123,7 +123,7 @@ function readProcess(process) {
     if (value !== undefined || REQUIRED.includes(key)) fields[key] = field('process', key, value);
   }
   for (const key of Object.keys(given)) if (!FIELDS.has(key)) fields[key] = given[key];
-  return { id: /** @type {string} */ (fields.id), text: stringify('process', fields) };
+  return stringify('process', fields);
 }
 
 /**
