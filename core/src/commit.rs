@@ -112,6 +112,7 @@ impl<R: Record> DataFile<R> {
     pub(crate) fn commit(&self, turn: &Turn, group: &[Batch<R>]) -> Result<Committed<R>, Error> {
         let durable = group.iter().any(|batch| batch.options.durable);
         for restarts in 0.. {
+            let insist = restarts >= MOST_RESTARTS;
             place::sweep(&*self.fs, &turn.target);
             let base = match self.likely(&turn.target) {
                 // Right after a commit the stamp is young, and the file has to be compared. For a large one that
@@ -121,7 +122,7 @@ impl<R: Record> DataFile<R> {
             };
             let (receipts, content) = apply(&base.content, group);
             let Some(content) = content else {
-                if !self.is_verified(&base, &turn.target)? {
+                if !insist && !self.is_verified(&base, &turn.target)? {
                     continue;
                 }
                 if durable && base.stamp().is_some() {
@@ -134,7 +135,6 @@ impl<R: Record> DataFile<R> {
             if durable && base.stamp().is_none() {
                 place::sync_above(&*self.fs, place::parent(&turn.target));
             }
-            let insist = restarts == MOST_RESTARTS;
             let content = Arc::new(content);
             match self.replace(turn, &base, content.clone(), durable, insist)? {
                 Replaced::Yes => {
@@ -163,7 +163,12 @@ impl<R: Record> DataFile<R> {
         let began = fs.now();
         let tmp = place::unique_tmp(target);
         let mut file = fs.create_new(&tmp).context("open", &tmp)?;
-        let ready = self.fill_and_verify(&mut *file, &tmp, turn, base, &content, durable).and_then(|same| {
+        let filled = if insist {
+            self.fill(&mut *file, &tmp, target, &content, durable).map(|()| true)
+        } else {
+            self.fill_and_verify(&mut *file, &tmp, turn, base, &content, durable)
+        };
+        let ready = filled.and_then(|same| {
             if !same {
                 Ok(Replaced::Overtaken)
             } else if !turn.lock.is_at_its_path(fs)? {
