@@ -214,9 +214,14 @@ impl<R: Record> DataFile<R> {
             return self.fill(file, tmp, target, content, durable).map(|()| true);
         }
         std::thread::scope(|scope| {
-            let verified = scope.spawn(|| self.is_verified(base, target));
+            let verify = || self.is_verified(base, target);
+            let verified = std::thread::Builder::new().spawn_scoped(scope, verify);
             let filled = self.fill(file, tmp, target, content, durable);
-            let verified = verified.join().unwrap_or(Ok(false))?;
+            let verified = match verified {
+                Ok(thread) => thread.join().unwrap_or(Ok(false))?,
+                // The system has no thread left.
+                Err(_) => verify()?,
+            };
             filled.map(|()| verified)
         })
     }
