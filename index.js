@@ -43,6 +43,8 @@ class FileProcessStore {
   #pending = new Set();
   /** Those of them that change processes, function updates aside. @type {Set<Promise<unknown>>} */
   #changes = new Set();
+  /** When the last change that has to wait for function updates may go. @type {Promise<unknown> | undefined} */
+  #detained;
   /** @type {Promise<void> | undefined} */
   #closing;
 
@@ -67,8 +69,9 @@ class FileProcessStore {
 
   /** @param {import('./index').AIProcess} process */
   async addProcess(process) {
-    const { id, text } = readProcess(process);
-    const { thrown } = await this.#change(id, { op: 'Put', text });
+    const text = readProcess(process);
+    // Retention may remove any process, so what is called before has to be done for all of them.
+    const { thrown } = await this.#change(undefined, { op: 'Put', text });
     this.#emit('process-added', () => process);
     if (thrown) throw thrown.error;
   }
@@ -311,13 +314,22 @@ class FileProcessStore {
   }
 
   /**
-   * A change of the process with this id, or of any, after the function updates that were called before it.
+   * A change of the process with this id, or of any, in the order of the calls: after the function updates that
+   * were called before it, and after the changes that wait for some.
    * @param {string | undefined} id
    * @param {import('./native').Op} op
    */
   #change(id, op) {
-    const change = this.#mutate(this.#functionUpdates.before(id), () => this.#processes.add(op));
+    const updates = this.#functionUpdates.before(id);
+    const before = updates || this.#detained ? Promise.all([updates, this.#detained]) : undefined;
+    const change = this.#mutate(before, () => this.#processes.add(op));
     track(this.#changes, change);
+    if (before) {
+      this.#detained = before;
+      before.then(() => {
+        if (this.#detained === before) this.#detained = undefined;
+      });
+    }
     return change;
   }
 

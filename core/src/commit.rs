@@ -120,6 +120,7 @@ impl<R: Record> DataFile<R> {
     pub(crate) fn commit(&self, turn: &Turn, group: &[Batch<R>]) -> Result<Committed<R>, Error> {
         let durable = group.iter().any(|batch| batch.options.durable);
         for restarts in 0.. {
+            let insist = restarts >= MOST_RESTARTS;
             place::sweep(&*self.fs, &turn.target);
             let base = match self.likely(&turn.target) {
                 // Right after a commit the stamp is young, and the file has to be compared. For a large one that
@@ -129,7 +130,7 @@ impl<R: Record> DataFile<R> {
             };
             let (receipts, content) = apply(&base.content, group);
             let Some(content) = content else {
-                if !self.is_verified(&base, &turn.target)? {
+                if !insist && !self.is_verified(&base, &turn.target)? {
                     continue;
                 }
                 if durable && base.stamp().is_some() {
@@ -142,7 +143,6 @@ impl<R: Record> DataFile<R> {
             if durable && base.stamp().is_none() {
                 place::sync_above(&*self.fs, place::parent(&turn.target));
             }
-            let insist = restarts == MOST_RESTARTS;
             let content = Arc::new(content);
             match self.replace(turn, &base, content.clone(), durable, insist)? {
                 Replaced::Yes => {
@@ -172,7 +172,11 @@ impl<R: Record> DataFile<R> {
         let tmp = place::unique_tmp(target);
         let mut file = fs.create_new(&tmp).context("open", &tmp)?;
         let tells_each_change = file.tells_each_change();
-        let filled = self.fill_and_verify(&mut *file, &tmp, turn, base, &content, durable);
+        let filled = if insist {
+            self.fill(&mut *file, &tmp, target, &content, durable).map(Some)
+        } else {
+            self.fill_and_verify(&mut *file, &tmp, turn, base, &content, durable)
+        };
         let written = filled.as_ref().ok().copied().flatten();
         let ready = filled.and_then(|filled| {
             if filled.is_none() {
@@ -223,9 +227,14 @@ impl<R: Record> DataFile<R> {
             return self.fill(file, tmp, target, content, durable).map(Some);
         }
         std::thread::scope(|scope| {
-            let verified = scope.spawn(|| self.is_verified(base, target));
+            let verify = || self.is_verified(base, target);
+            let verified = std::thread::Builder::new().spawn_scoped(scope, verify);
             let filled = self.fill(file, tmp, target, content, durable);
-            let verified = verified.join().unwrap_or(Ok(false))?;
+            let verified = match verified {
+                Ok(thread) => thread.join().unwrap_or(Ok(false))?,
+                // The system has no thread left.
+                Err(_) => verify()?,
+            };
             filled.map(|stamp| verified.then_some(stamp))
         })
     }

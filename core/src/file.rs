@@ -19,6 +19,7 @@ use crate::lock::{Lock, path_for, pause};
 use crate::place;
 use crate::record::Record;
 use crate::snapshot::{Content, Snapshot};
+use crate::threads;
 
 /// How a batch is to be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,8 +161,20 @@ impl<R: Record> DataFile<R> {
     pub fn submit(self: &Arc<Self>, runtime: &tokio::runtime::Handle, batch: Batch<R>) {
         if self.enqueue(batch) {
             let file = self.clone();
-            runtime.spawn_blocking(move || file.write_queued());
+            threads::spawn(runtime, move |started| match started {
+                Ok(()) => file.write_queued(),
+                Err(error) => file.refuse_queued(&error),
+            });
         }
+    }
+
+    /// There is no writer to be had: nobody else would ever take what is queued.
+    fn refuse_queued(&self, error: &Error) {
+        let mut queue = lock(&self.queue);
+        queue.writing = false;
+        let waiting = queue.waiting.drain(..).collect();
+        drop(queue);
+        reject(waiting, error);
     }
 
     /// Whether the caller has to see to it that a writer runs.
@@ -186,7 +199,7 @@ impl<R: Record> DataFile<R> {
             // Freeing a large file takes longer than writing it. If nothing is queued, that is done here, at the end,
             // when another writer may begin; else on another thread.
             if let (Some(retired), Ok(runtime)) = (last.take(), tokio::runtime::Handle::try_current()) {
-                runtime.spawn_blocking(move || drop(retired));
+                threads::spawn(&runtime, move |_| drop(retired));
             }
             let mut settling = None;
             match guarded(|| self.commit_group(&mut group, &mut settling)) {
@@ -342,7 +355,7 @@ fn reject<R: Record>(group: Vec<Batch<R>>, error: &Error) {
 }
 
 /// Turns a panic into an error: nothing of a batch is visible before its rename, so nothing is half done.
-pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+pub fn guarded<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         let message = panic.downcast_ref::<String>().map(String::as_str);
         let message = message.or_else(|| panic.downcast_ref::<&str>().copied());
