@@ -18,6 +18,7 @@ use crate::fs::{File, FileSystem};
 use crate::lock::{Lock, path_for, pause};
 use crate::place;
 use crate::record::Record;
+use crate::retired::Retired;
 use crate::snapshot::{Content, Snapshot};
 
 /// How a batch is to be written.
@@ -89,6 +90,8 @@ pub struct DataFile<R> {
     queue: Mutex<Queue<R>>,
     /// Held by a writer from before its commit is visible until all its batches have been told.
     settling: Mutex<()>,
+    /// What commits have replaced, until it is freed.
+    pub(crate) retired: Arc<Retired<R>>,
 }
 
 impl<R: Record> DataFile<R> {
@@ -102,6 +105,7 @@ impl<R: Record> DataFile<R> {
             local: AtomicBool::new(false),
             queue: Mutex::new(Queue { waiting: VecDeque::new(), writing: false }),
             settling: Mutex::new(()),
+            retired: Arc::new(Retired::new()),
         }
     }
 
@@ -188,9 +192,12 @@ impl<R: Record> DataFile<R> {
                     for (batch, receipt) in group.into_iter().zip(receipts) {
                         batch.tell(Ok(receipt));
                     }
-                    // Freeing a large file takes longer than writing it; the next commit need not wait for that.
-                    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-                        runtime.spawn_blocking(move || drop(retired));
+                    let Some(retired) = retired else { continue };
+                    self.retired.add(retired);
+                    let retired = self.retired.clone();
+                    match tokio::runtime::Handle::try_current() {
+                        Ok(runtime) => drop(runtime.spawn_blocking(move || retired.free())),
+                        Err(_) => retired.free(),
                     }
                 }
                 Err(error) => reject(group, &error),
