@@ -291,7 +291,7 @@ impl<R: Record> DataFile<R> {
         const MOST_READS: usize = 20;
         let fs = &*self.fs;
         let _alone = lock(&self.refreshing);
-        self.local.store(fs.is_local(place::parent(path)), Ordering::Relaxed);
+        self.local.store(place::is_local(fs, path), Ordering::Relaxed);
         let last = lock(&self.current).clone();
         for reads in 1.. {
             let stamp = place::stamp(fs, path)?;

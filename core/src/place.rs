@@ -42,6 +42,13 @@ pub(crate) fn stamp(fs: &dyn FileSystem, path: &Path) -> Result<Option<Stamp>, E
     }
 }
 
+/// Whether a stat of a data file can't wait for a network. A link may lead to one; where there is no file, the
+/// directory tells.
+pub(crate) fn is_local(fs: &dyn FileSystem, path: &Path) -> bool {
+    let is_missing = || fs.stat_link(path).is_err_and(|error| error.kind() == ErrorKind::NotFound);
+    fs.is_local(path) || is_missing() && fs.is_local(parent(path))
+}
+
 pub(crate) fn must_be_regular(kind: FileKind, path: &Path) -> Result<(), Error> {
     let found = match kind {
         FileKind::Regular => return Ok(()),

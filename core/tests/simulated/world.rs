@@ -32,6 +32,8 @@ pub struct World {
     pub refuses_modes: bool,
     /// Whether the file system counts as local.
     pub local: bool,
+    /// A directory whose files are on a network all the same.
+    pub network: Option<Id>,
     /// How many bytes all files may have together.
     pub room: Option<usize>,
     /// Whether every stat finds another inode number, as on some file systems of user space.
@@ -56,6 +58,7 @@ impl World {
             user: (1000, 1000),
             refuses_modes: false,
             local: true,
+            network: None,
             room: None,
             numbers_drift: false,
             syncs_files: true,
