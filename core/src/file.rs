@@ -274,7 +274,7 @@ impl<R: Record> DataFile<R> {
             if group.is_empty() {
                 return Ok(None);
             }
-            pause();
+            pause(began.elapsed());
         }
     }
 
