@@ -144,14 +144,19 @@ impl<R: Record> DataFile<R> {
                 place::sync_above(&*self.fs, place::parent(&turn.target));
             }
             let content = Arc::new(content);
-            match self.replace(turn, &base, content.clone(), durable, insist)? {
-                Replaced::Yes => {
+            let crowded = self.retired.are_left();
+            match self.replace(turn, &base, content.clone(), durable, insist) {
+                // What this writer has replaced itself may have been in the way. It adds nothing while it is here, so
+                // this happens once.
+                Err(error) if crowded && error.is_want_of_room() => self.retired.free(),
+                Err(error) => return Err(error),
+                Ok(Replaced::Yes) => {
                     let retired = Some(base);
                     let bytes = content.size();
                     return Ok(Committed::Done(Settled { receipts, retired, bytes, restarts }));
                 }
-                Replaced::Overtaken => {}
-                Replaced::LostLock => return Ok(Committed::LostLock),
+                Ok(Replaced::Overtaken) => {}
+                Ok(Replaced::LostLock) => return Ok(Committed::LostLock),
             }
         }
         unreachable!("a commit that insists is not overtaken")

@@ -86,6 +86,12 @@ impl Error {
     pub fn is_committed(&self) -> bool {
         matches!(self, Error::System { committed: true, .. })
     }
+
+    /// Whether there was no room for the new state on the disk, or none for this user.
+    pub(crate) fn is_want_of_room(&self) -> bool {
+        use io::ErrorKind::{QuotaExceeded, StorageFull};
+        matches!(self, Error::System { kind: StorageFull | QuotaExceeded, committed: false, .. })
+    }
 }
 
 /// Puts the operation and the path to an [`io::Error`], which knows neither.

@@ -18,6 +18,7 @@ use crate::fs::{File, FileSystem};
 use crate::lock::{Lock, path_for, pause};
 use crate::place;
 use crate::record::Record;
+use crate::retired::Retired;
 use crate::snapshot::{Content, Snapshot};
 use crate::threads;
 
@@ -90,6 +91,8 @@ pub struct DataFile<R> {
     queue: Mutex<Queue<R>>,
     /// Held by a writer from before its commit is visible until all its batches have been told.
     settling: Mutex<()>,
+    /// What commits have replaced, until it is freed.
+    pub(crate) retired: Arc<Retired<R>>,
 }
 
 impl<R: Record> DataFile<R> {
@@ -103,6 +106,7 @@ impl<R: Record> DataFile<R> {
             local: AtomicBool::new(false),
             queue: Mutex::new(Queue { waiting: VecDeque::new(), writing: false }),
             settling: Mutex::new(()),
+            retired: Arc::new(Retired::new()),
         }
     }
 
@@ -186,7 +190,6 @@ impl<R: Record> DataFile<R> {
 
     /// The writer: commits until the queue is empty.
     fn write_queued(&self) {
-        let mut last: Option<Arc<Snapshot<R>>> = None;
         loop {
             let mut group: Vec<Batch<R>> = {
                 let mut queue = lock(&self.queue);
@@ -194,12 +197,15 @@ impl<R: Record> DataFile<R> {
                 queue.waiting.drain(..).collect()
             };
             if group.is_empty() {
+                // Another writer may begin meanwhile.
+                self.retired.free();
                 return;
             }
-            // Freeing a large file takes longer than writing it. If nothing is queued, that is done here, at the end,
-            // when another writer may begin; else on another thread.
-            if let (Some(retired), Ok(runtime)) = (last.take(), tokio::runtime::Handle::try_current()) {
-                threads::spawn(&runtime, move |_| drop(retired));
+            if self.retired.are_left()
+                && let Ok(runtime) = tokio::runtime::Handle::try_current()
+            {
+                let retired = self.retired.clone();
+                threads::spawn(&runtime, move |_| retired.free());
             }
             let mut settling = None;
             match guarded(|| self.commit_group(&mut group, &mut settling)) {
@@ -207,7 +213,9 @@ impl<R: Record> DataFile<R> {
                     for (batch, receipt) in group.into_iter().zip(receipts) {
                         batch.tell(Ok(receipt));
                     }
-                    last = retired;
+                    if let Some(replaced) = retired {
+                        self.retired.add(replaced);
+                    }
                 }
                 Err(error) => reject(group, &error),
             }
@@ -283,7 +291,7 @@ impl<R: Record> DataFile<R> {
             if group.is_empty() {
                 return Ok(None);
             }
-            pause();
+            pause(began.elapsed());
         }
     }
 
@@ -300,7 +308,7 @@ impl<R: Record> DataFile<R> {
         const MOST_READS: usize = 20;
         let fs = &*self.fs;
         let _alone = lock(&self.refreshing);
-        self.local.store(fs.is_local(place::parent(path)), Ordering::Relaxed);
+        self.local.store(place::is_local(fs, path), Ordering::Relaxed);
         let last = lock(&self.current).clone();
         for reads in 1.. {
             let stamp = place::stamp(fs, path)?;

@@ -55,6 +55,7 @@ mod place;
 mod process;
 mod record;
 mod recover;
+mod retired;
 mod snapshot;
 mod store;
 pub mod text;

@@ -96,7 +96,7 @@ impl<R: Record> DataFile<R> {
             if began.elapsed() >= timeout {
                 return Err(Error::Locked { path, waited: began.elapsed() });
             }
-            lock::pause();
+            lock::pause(began.elapsed());
         }
     }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use file_process_store_core::Store;
 use histories::trusted::{assert_truth, file, shown, text, trusted};
-use histories::{DIR, Step, open};
+use histories::{DIR, Start, Step, WORKSPACES, open};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use simulated::{Client, MILLISECOND, Op, SECOND, World};
@@ -196,6 +196,28 @@ fn a_file_on_a_network_is_never_answered_for_without_waiting() {
     assert_truth(&client, &store);
     assert!(store.processes.peek().is_none());
     assert_truth(&client, &store);
+}
+
+#[test]
+fn a_link_to_a_file_on_a_network_is_never_answered_for_without_waiting() {
+    let client = Start::Linked.client();
+    let store = open(&client);
+    store.processes.read().unwrap();
+    assert!(store.processes.peek().is_some(), "both ends are local");
+    client.world(|world| world.network = Some(world.lookup(Path::new("/home/shared"), true).unwrap()));
+    let store = open(&client);
+    store.processes.read().unwrap();
+    assert!(store.processes.peek().is_none());
+    // A link that leads nowhere yet may lead to a network.
+    client.remove_file(Path::new("/home/shared/all.json"));
+    assert!(store.processes.read().unwrap().records().is_empty());
+    assert!(store.processes.peek().is_none());
+    // The other file of this directory is none, and local.
+    store.workspaces.read().unwrap();
+    assert!(store.workspaces.peek().is_some());
+    client.remove_file(Path::new(WORKSPACES));
+    store.workspaces.read().unwrap();
+    assert!(store.workspaces.peek().is_some(), "where there is no file, the directory tells");
 }
 
 #[test]

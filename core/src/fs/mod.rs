@@ -120,7 +120,7 @@ pub trait FileSystem: Debug + Send + Sync {
     fn set_dir_owner(&self, dir: &Path, owner: (u32, u32)) -> io::Result<()>;
     /// The clock that this file system stamps its files with, or one that is never behind it.
     fn now(&self) -> FileTime;
-    /// Whether a stat of this path can't wait for a network.
+    /// Whether a stat of this path can't wait for a network, links followed. False where nothing is there.
     fn is_local(&self, path: &Path) -> bool;
     /// Whether stamps identify files, and open files may be kept while others replace them (Unix).
     fn has_identity(&self) -> bool;

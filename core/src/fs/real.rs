@@ -143,7 +143,11 @@ impl FileSystem for RealFs {
 
     #[cfg(unix)]
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        fs::File::open(dir)?.sync_all()
+        let dir = fs::File::open(dir)?;
+        dir.sync_all()?;
+        // An XFS that has shut itself down, for an error of its disk, says that it has synced a directory although it
+        // has not. It answers no stat any more.
+        dir.metadata().map(drop)
     }
 
     #[cfg(unix)]

@@ -53,6 +53,13 @@ pub struct Node {
     pub(super) handles: usize,
 }
 
+impl Node {
+    /// Whether it is there only for those who have it open.
+    pub fn is_held_without_a_name(&self) -> bool {
+        self.names == 0 && self.handles > 0
+    }
+}
+
 impl Change {
     pub fn apply(&self, names: &mut Names) {
         match self {

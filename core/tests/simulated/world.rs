@@ -36,6 +36,10 @@ pub struct World {
     pub refuses_modes: bool,
     /// Whether the file system counts as local.
     pub local: bool,
+    /// A directory whose files are on a network all the same.
+    pub network: Option<Id>,
+    /// How many bytes all files may have together.
+    pub room: Option<usize>,
     /// Whether every stat finds another inode number, as on some file systems of user space.
     pub numbers_drift: bool,
     /// Whether a sync of a file does anything; a checker that doesn't notice is worth nothing.
@@ -60,6 +64,8 @@ impl World {
             user: (1000, 1000),
             refuses_modes: false,
             local: true,
+            network: None,
+            room: None,
             numbers_drift: false,
             syncs_files: true,
             syncs_directories: true,
@@ -232,6 +238,9 @@ impl World {
     }
 
     pub fn set_content(&mut self, id: Id, content: Vec<u8>) -> io::Result<()> {
+        if self.room.is_some_and(|room| self.taken_by_others(id) + content.len() > room) {
+            return Err(ErrorKind::StorageFull.into());
+        }
         let Body::File { soft, .. } = &mut self.nodes[id].body else {
             return Err(ErrorKind::IsADirectory.into());
         };
@@ -239,6 +248,16 @@ impl World {
         self.touched(id);
         self.nodes[id].mtime = self.nodes[id].ctime;
         Ok(())
+    }
+
+    /// The bytes of all other files that have a name, or are open.
+    fn taken_by_others(&self, id: Id) -> usize {
+        let there = |&(other, node): &(Id, &Node)| other != id && (node.names > 0 || node.handles > 0);
+        let size = |(_, node): (Id, &Node)| match &node.body {
+            Body::File { soft, .. } => soft.len(),
+            _ => 0,
+        };
+        self.nodes.iter().enumerate().filter(there).map(size).sum()
     }
 
     pub fn touched(&mut self, id: Id) {
