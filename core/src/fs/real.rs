@@ -355,6 +355,24 @@ mod tests {
     }
 
     #[test]
+    #[cfg(unix)]
+    fn nothing_is_created_where_something_is_already_and_no_planted_link_is_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        fs::write(at("victim"), "precious").unwrap();
+        for (name, target) in [("to a file", "victim"), ("to nothing", "missing"), ("to itself", "to itself")]
+        {
+            std::os::unix::fs::symlink(target, at(name)).unwrap();
+        }
+        for name in ["victim", "to a file", "to nothing", "to itself"] {
+            let refused = RealFs.create_new(&at(name)).unwrap_err();
+            assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists, "{name}");
+        }
+        assert_eq!(fs::read(at("victim")).unwrap(), b"precious");
+        assert!(!at("missing").exists());
+    }
+
+    #[test]
     fn more_parts_than_the_system_takes_at_once_are_all_written() {
         let dir = tempfile::tempdir().unwrap();
         let mut file = RealFs.create_new(&dir.path().join("many")).unwrap();
