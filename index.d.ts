@@ -13,8 +13,8 @@
  *   done when they return. They throw the same errors: `ERR_INVALID_ARG_TYPE` for an argument of the wrong
  *   type.
  * - A mutation that rejects has changed nothing, on disk or in memory, and the calls queued behind it go
- *   on. The exceptions are described at {@link StoreError.committed}, {@link ProcessChangeCallback} and
- *   {@link PruneCallback}.
+ *   on. The exceptions are described at {@link StoreError.committed}, {@link ProcessChangeCallback},
+ *   {@link PruneCallback} and {@link FileProcessStore.recover}.
  * - The system may refuse any read or write. The promise then rejects with Node's own error shape: `code`
  *   (`ENOSPC`, `EACCES`, `EROFS`, …), `errno`, `syscall` and `path`.
  * - After {@link FileProcessStore.close} every promise rejects with `ERR_STORE_CLOSED`.
@@ -359,13 +359,13 @@ export interface RecoveryReport {
 
 /** A part of a damaged file that was no whole record. Its place is the one in the copy. */
 export interface LostPart {
-  /** The line where it begins, counted from 1. */
+  /** The line where it begins, counted from 1. The fault itself may be further on. */
   line: number;
   /** The column where it begins, counted in bytes from 1. */
   column: number;
   /** How long it is, in bytes. */
   bytes: number;
-  /** What was expected there. */
+  /** What was expected of it. */
   expected: string;
 }
 
@@ -951,6 +951,8 @@ export class FileProcessStore implements ProcessStore {
    * `{file}.corrupt-<timestamp>`, beside it, and then replaced by one with every record that is still whole. A file
    * that is whole, or missing, is left alone. Fires nothing of its own; a store that watches is told of the
    * records that are gone.
+   *
+   * Where a file can't be mended the call rejects, and the others are mended all the same.
    *
    * @returns a promise of one report a file, when all is durable: processes, workspaces, wikis
    *

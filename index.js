@@ -202,9 +202,11 @@ class FileProcessStore {
   /** @returns {Promise<import('./index').RecoveryReport[]>} */
   async recover() {
     const processes = () => call((channel, ticket) => this.#native.recoverProcesses(channel, ticket));
-    return this.#mutate(undefined, () =>
-      Promise.all([processes(), this.#workspaces.recover(), this.#wikis.recover()]),
-    );
+    return this.#mutate(undefined, async () => {
+      const files = [processes(), this.#workspaces.recover(), this.#wikis.recover()];
+      await Promise.allSettled(files);
+      return Promise.all(files);
+    });
   }
 
   /**
