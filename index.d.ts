@@ -996,8 +996,8 @@ export class FileProcessStore implements ProcessStore {
   emitProcessEvent(id: string, event: ProcessOutputEvent): void;
 
   /**
-   * Tells those who listen to a process that it is complete: `{ type: 'complete', status, duration }`. Then all
-   * subscriptions for this id end. Nothing is written; that is what
+   * Tells those who listen to a process that it is complete: `{ type: 'complete', status, duration }`. This ends all
+   * subscriptions for this id that were made before. Nothing is written; that is what
    * {@link FileProcessStore.updateProcess} is for.
    *
    * @param id - the id of the process

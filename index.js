@@ -215,7 +215,7 @@ class FileProcessStore {
    */
   onProcessOutput(id, callback) {
     this.#mustBeOpen();
-    return this.#output.subscribe(readId(id), callback);
+    return this.#output.subscribe(id, callback);
   }
 
   /**
@@ -223,7 +223,7 @@ class FileProcessStore {
    * @param {string} content
    */
   emitProcessOutput(id, content) {
-    this.#output.emit(id, { type: 'chunk', content });
+    this.#output.chunk(id, content);
   }
 
   /**
@@ -231,7 +231,7 @@ class FileProcessStore {
    * @param {import('./index').ProcessOutputEvent} event
    */
   emitProcessEvent(id, event) {
-    this.#output.emit(id, event);
+    this.#output.event(id, event);
   }
 
   /**
@@ -240,7 +240,7 @@ class FileProcessStore {
    * @param {number | string} duration
    */
   emitProcessComplete(id, status, duration) {
-    this.#output.complete(id, { type: 'complete', status, duration });
+    this.#output.complete(id, status, duration);
   }
 
   /**
@@ -249,7 +249,7 @@ class FileProcessStore {
    */
   registerFlushHandler(id, handler) {
     this.#mustBeOpen();
-    this.#output.setFlushHandler(readId(id), handler);
+    this.#output.setFlushHandler(id, handler);
   }
 
   /** @param {string} id */
@@ -260,7 +260,7 @@ class FileProcessStore {
   /** @param {string} id */
   async requestFlush(id) {
     this.#mustBeOpen();
-    await this.#output.requestFlush(readId(id));
+    await this.#output.requestFlush(id);
   }
 
   async flush() {
