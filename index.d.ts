@@ -582,8 +582,8 @@ export interface FileProcessStoreOptions {
    *
    * It rests on the system's own notifications: nothing is polled, and the watch alone does not keep the process
    * alive. The data directory need not exist yet, and may be deleted and made again. Where the system refuses
-   * the watch, every call that returns a promise rejects with its error, and tries again first. The watch ends
-   * when the store is closed or collected as garbage.
+   * the watch, every call that reads or writes the files rejects with its error, and tries again first. The watch
+   * ends when the store is closed or collected as garbage.
    *
    * @defaultValue false
    */
