@@ -205,9 +205,11 @@ class FileProcessStore {
   /** @returns {Promise<import('./index').RecoveryReport[]>} */
   async recover() {
     const processes = () => call((channel, ticket) => this.#native.recoverProcesses(channel, ticket));
-    return this.#mutate(undefined, () =>
-      Promise.all([processes(), this.#workspaces.recover(), this.#wikis.recover()]),
-    );
+    return this.#mutate(undefined, async () => {
+      const files = [processes(), this.#workspaces.recover(), this.#wikis.recover()];
+      await Promise.allSettled(files);
+      return Promise.all(files);
+    });
   }
 
   /**
@@ -216,7 +218,7 @@ class FileProcessStore {
    */
   onProcessOutput(id, callback) {
     this.#mustBeOpen();
-    return this.#output.subscribe(readId(id), callback);
+    return this.#output.subscribe(id, callback);
   }
 
   /**
@@ -224,7 +226,7 @@ class FileProcessStore {
    * @param {string} content
    */
   emitProcessOutput(id, content) {
-    this.#output.emit(id, { type: 'chunk', content });
+    this.#output.chunk(id, content);
   }
 
   /**
@@ -232,7 +234,7 @@ class FileProcessStore {
    * @param {import('./index').ProcessOutputEvent} event
    */
   emitProcessEvent(id, event) {
-    this.#output.emit(id, event);
+    this.#output.event(id, event);
   }
 
   /**
@@ -241,7 +243,7 @@ class FileProcessStore {
    * @param {number | string} duration
    */
   emitProcessComplete(id, status, duration) {
-    this.#output.complete(id, { type: 'complete', status, duration });
+    this.#output.complete(id, status, duration);
   }
 
   /**
@@ -250,7 +252,7 @@ class FileProcessStore {
    */
   registerFlushHandler(id, handler) {
     this.#mustBeOpen();
-    this.#output.setFlushHandler(readId(id), handler);
+    this.#output.setFlushHandler(id, handler);
   }
 
   /** @param {string} id */
@@ -261,7 +263,7 @@ class FileProcessStore {
   /** @param {string} id */
   async requestFlush(id) {
     this.#mustBeOpen();
-    await this.#output.requestFlush(readId(id));
+    await this.#output.requestFlush(id);
   }
 
   async flush() {

@@ -113,7 +113,7 @@ impl<T> Context<T> for io::Result<T> {
 }
 
 /// The system's words, without the number that [`Error::System`] keeps apart.
-fn words(error: &io::Error) -> String {
+pub(crate) fn words(error: &io::Error) -> String {
     let message = error.to_string();
     message.rfind(" (os error ").map_or(message.as_str(), |end| &message[..end]).to_owned()
 }
