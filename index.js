@@ -199,15 +199,19 @@ class FileProcessStore {
   /** @returns {Promise<import('./index').StorageStats>} */
   async getStorageStats() {
     await this.#ready();
-    return call((channel, ticket) => this.#native.readStats(channel, ticket));
+    return { ...(await call((channel, ticket) => this.#native.readStats(channel, ticket))) };
   }
 
   /** @returns {Promise<import('./index').RecoveryReport[]>} */
   async recover() {
     const processes = () => call((channel, ticket) => this.#native.recoverProcesses(channel, ticket));
-    return this.#mutate(undefined, () =>
+    const reports = await this.#mutate(undefined, () =>
       Promise.all([processes(), this.#workspaces.recover(), this.#wikis.recover()]),
     );
+    return reports.map((report) => ({
+      ...report,
+      lost: Array.from(report.lost, (/** @type {import('./index').LostPart} */ part) => ({ ...part })),
+    }));
   }
 
   /**
@@ -366,7 +370,8 @@ class FileProcessStore {
       /** @type {Selection} */ (
         await call((channel, ticket) => store.readProcesses(channel, ticket, query))
       ).processes(makeProcess, exclude);
-    return /** @type {import('./index').AIProcess[]} */ (found);
+    // An array of this realm: test runners load the package into one of their own, and the native side into none.
+    return /** @type {import('./index').AIProcess[]} */ (Array.from(found));
   }
 
   /**
