@@ -220,7 +220,7 @@ class FileProcessStore {
    */
   onProcessOutput(id, callback) {
     this.#mustBeOpen();
-    return this.#output.subscribe(readId(id), callback);
+    return this.#output.subscribe(id, callback);
   }
 
   /**
@@ -228,7 +228,7 @@ class FileProcessStore {
    * @param {string} content
    */
   emitProcessOutput(id, content) {
-    this.#output.emit(id, { type: 'chunk', content });
+    this.#output.chunk(id, content);
   }
 
   /**
@@ -245,7 +245,7 @@ class FileProcessStore {
    * @param {number | string} duration
    */
   emitProcessComplete(id, status, duration) {
-    this.#output.complete(id, { type: 'complete', status, duration });
+    this.#output.complete(id, status, duration);
   }
 
   /**
@@ -254,7 +254,7 @@ class FileProcessStore {
    */
   registerFlushHandler(id, handler) {
     this.#mustBeOpen();
-    this.#output.setFlushHandler(readId(id), handler);
+    this.#output.setFlushHandler(id, handler);
   }
 
   /** @param {string} id */
@@ -265,7 +265,7 @@ class FileProcessStore {
   /** @param {string} id */
   async requestFlush(id) {
     this.#mustBeOpen();
-    await this.#output.requestFlush(readId(id));
+    await this.#output.requestFlush(id);
   }
 
   async flush() {
