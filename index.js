@@ -199,17 +199,21 @@ class FileProcessStore {
   /** @returns {Promise<import('./index').StorageStats>} */
   async getStorageStats() {
     await this.#ready();
-    return call((channel, ticket) => this.#native.readStats(channel, ticket));
+    return { ...(await call((channel, ticket) => this.#native.readStats(channel, ticket))) };
   }
 
   /** @returns {Promise<import('./index').RecoveryReport[]>} */
   async recover() {
     const processes = () => call((channel, ticket) => this.#native.recoverProcesses(channel, ticket));
-    return this.#mutate(undefined, async () => {
+    const reports = await this.#mutate(undefined, async () => {
       const files = [processes(), this.#workspaces.recover(), this.#wikis.recover()];
       await Promise.allSettled(files);
       return Promise.all(files);
     });
+    return reports.map((report) => ({
+      ...report,
+      lost: Array.from(report.lost, (/** @type {import('./index').LostPart} */ part) => ({ ...part })),
+    }));
   }
 
   /**
@@ -368,7 +372,8 @@ class FileProcessStore {
       /** @type {Selection} */ (
         await call((channel, ticket) => store.readProcesses(channel, ticket, query))
       ).processes(makeProcess, exclude);
-    return /** @type {import('./index').AIProcess[]} */ (found);
+    // An array of this realm: test runners load the package into one of their own, and the native side into none.
+    return /** @type {import('./index').AIProcess[]} */ (Array.from(found));
   }
 
   /**

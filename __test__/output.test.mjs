@@ -18,6 +18,35 @@ const ODD_IDS = [
 ];
 
 describe('live output', () => {
+  test.each([
+    [
+      'onProcessOutput, id',
+      (store) => store.onProcessOutput(5, () => {}),
+      /^id must be a string, got number$/,
+    ],
+    ['onProcessOutput, callback', (store) => store.onProcessOutput('a'), /^callback must be a function/],
+    ['emitProcessOutput, id', (store) => store.emitProcessOutput(Symbol('s'), 'x'), /^id must/],
+    ['emitProcessOutput, content', (store) => store.emitProcessOutput('a', undefined), /^content must/],
+    ['emitProcessEvent, id', (store) => store.emitProcessEvent(null, { type: 'x' }), /^id must/],
+    ['emitProcessEvent, event', (store) => store.emitProcessEvent('a', 'x'), /^event must be an object/],
+    ['emitProcessComplete, id', (store) => store.emitProcessComplete({}, 'failed', 1), /^id must/],
+    ['emitProcessComplete, status', (store) => store.emitProcessComplete('a', 5, 1), /^status must/],
+    ['emitProcessComplete, duration', (store) => store.emitProcessComplete('a', 'failed'), /^duration must/],
+    ['registerFlushHandler, id', (store) => store.registerFlushHandler(5, () => {}), /^id must/],
+    ['registerFlushHandler, handler', (store) => store.registerFlushHandler('a', null), /^handler must/],
+    ['unregisterFlushHandler, id', (store) => store.unregisterFlushHandler(5), /^id must/],
+  ])('an argument of the wrong type throws, and nothing is heard or ended: %s', (_, call, message) => {
+    const { store } = freshStore();
+    const heard = [];
+    for (const id of ['a', '5', 'undefined']) store.onProcessOutput(id, (event) => heard.push(event));
+    expect(() => call(store)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }));
+    expect(() => call(store)).toThrow(message);
+    expect(() => call(store)).toThrow(TypeError);
+    expect(heard).toEqual([]);
+    store.emitProcessOutput('a', 'still here');
+    expect(heard).toHaveLength(1);
+  });
+
   test('comes as chunks, as the given events and as the end, at once and in order', () => {
     const { store } = freshStore();
     const heard = [];
