@@ -136,8 +136,7 @@ impl FileSystem for RealFs {
 
     fn create_dir(&self, dir: &Path) -> io::Result<()> {
         let mut builder = fs::DirBuilder::new();
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        private_dir(&mut builder);
         builder.create(dir)
     }
 
@@ -186,6 +185,11 @@ fn private(options: &mut OpenOptions) {
 }
 
 #[cfg(unix)]
+fn private_dir(builder: &mut fs::DirBuilder) {
+    std::os::unix::fs::DirBuilderExt::mode(builder, 0o700);
+}
+
+#[cfg(unix)]
 fn nonblocking(options: &mut OpenOptions) {
     let flags = rustix::fs::OFlags::NONBLOCK.bits();
     std::os::unix::fs::OpenOptionsExt::custom_flags(options, flags as i32);
@@ -199,6 +203,9 @@ fn not_through_links(options: &mut OpenOptions) {
 
 #[cfg(not(unix))]
 fn private(_options: &mut OpenOptions) {}
+
+#[cfg(not(unix))]
+fn private_dir(_builder: &mut fs::DirBuilder) {}
 
 #[cfg(not(unix))]
 fn nonblocking(_options: &mut OpenOptions) {}
