@@ -119,7 +119,7 @@ describe.each(FILES)('$name', (file) => {
     const start = Buffer.byteLength(cut.slice(0, startOf(1)));
     expect({ line, column }).toEqual(placeOf(cut, start));
     const end = Buffer.from(cut).subarray(start + bytes);
-    expect(end.toString().trimStart()).toBe(text.slice(startOf(3)));
+    expect(end.toString().replace(/^[\s,]+/, '')).toBe(text.slice(startOf(3)));
   });
 
   test('of which a block is full of NULs keeps every record that the block has not touched', async () => {
@@ -136,7 +136,7 @@ describe.each(FILES)('$name', (file) => {
       const { report, kept } = await recover(file, nothing);
       expect(kept).toEqual([]);
       const lost = report.lost.reduce((sum, { bytes }) => sum + bytes, 0);
-      expect(lost).toBe(nothing.length);
+      expect(lost).toBe(nothing.trimEnd().length);
     }
   });
 
