@@ -13,8 +13,8 @@
  *   done when they return. They throw the same errors: `ERR_INVALID_ARG_TYPE` for an argument of the wrong
  *   type.
  * - A mutation that rejects has changed nothing, on disk or in memory, and the calls queued behind it go
- *   on. The exceptions are described at {@link StoreError.committed}, {@link ProcessChangeCallback} and
- *   {@link PruneCallback}.
+ *   on. The exceptions are described at {@link StoreError.committed}, {@link ProcessChangeCallback},
+ *   {@link PruneCallback} and {@link FileProcessStore.recover}.
  * - The system may refuse any read or write. The promise then rejects with Node's own error shape: `code`
  *   (`ENOSPC`, `EACCES`, `EROFS`, …), `errno`, `syscall` and `path`.
  * - After {@link FileProcessStore.close} every promise rejects with `ERR_STORE_CLOSED`.
@@ -359,13 +359,13 @@ export interface RecoveryReport {
 
 /** A part of a damaged file that was no whole record. Its place is the one in the copy. */
 export interface LostPart {
-  /** The line where it begins, counted from 1. */
+  /** The line where it begins, counted from 1. The fault itself may be further on. */
   line: number;
   /** The column where it begins, counted in bytes from 1. */
   column: number;
   /** How long it is, in bytes. */
   bytes: number;
-  /** What was expected there. */
+  /** What was expected of it. */
   expected: string;
 }
 
@@ -582,8 +582,8 @@ export interface FileProcessStoreOptions {
    *
    * It rests on the system's own notifications: nothing is polled, and the watch alone does not keep the process
    * alive. The data directory need not exist yet, and may be deleted and made again. Where the system refuses
-   * the watch, every call that returns a promise rejects with its error, and tries again first. The watch ends
-   * when the store is closed or collected as garbage.
+   * the watch, every call that reads or writes the files rejects with its error, and tries again first. The watch
+   * ends when the store is closed or collected as garbage.
    *
    * @defaultValue false
    */
@@ -952,6 +952,8 @@ export class FileProcessStore implements ProcessStore {
    * that is whole, or missing, is left alone. Fires nothing of its own; a store that watches is told of the
    * records that are gone.
    *
+   * Where a file can't be mended the call rejects, and the others are mended all the same.
+   *
    * @returns a promise of one report a file, when all is durable: processes, workspaces, wikis
    *
    * Rejects with
@@ -994,8 +996,8 @@ export class FileProcessStore implements ProcessStore {
   emitProcessEvent(id: string, event: ProcessOutputEvent): void;
 
   /**
-   * Tells those who listen to a process that it is complete: `{ type: 'complete', status, duration }`. Then all
-   * subscriptions for this id end. Nothing is written; that is what
+   * Tells those who listen to a process that it is complete: `{ type: 'complete', status, duration }`. This ends all
+   * subscriptions for this id that were made before. Nothing is written; that is what
    * {@link FileProcessStore.updateProcess} is for.
    *
    * @param id - the id of the process

@@ -44,6 +44,8 @@ class FileProcessStore {
   #pending = new Set();
   /** Those of them that change processes, function updates aside. @type {Set<Promise<unknown>>} */
   #changes = new Set();
+  /** When the last change that has to wait for function updates may go. @type {Promise<unknown> | undefined} */
+  #detained;
   /** @type {Promise<void> | undefined} */
   #closing;
 
@@ -68,8 +70,9 @@ class FileProcessStore {
 
   /** @param {import('./index').AIProcess} process */
   async addProcess(process) {
-    const { id, text } = readProcess(process);
-    const { thrown } = await this.#change(id, { op: 'Put', text });
+    const text = readProcess(process);
+    // Retention may remove any process, so what is called before has to be done for all of them.
+    const { thrown } = await this.#change(undefined, { op: 'Put', text });
     this.#emit('process-added', () => process);
     if (thrown) throw thrown.error;
   }
@@ -197,15 +200,21 @@ class FileProcessStore {
   /** @returns {Promise<import('./index').StorageStats>} */
   async getStorageStats() {
     await this.#ready();
-    return call((channel, ticket) => this.#native.readStats(channel, ticket));
+    return { ...(await call((channel, ticket) => this.#native.readStats(channel, ticket))) };
   }
 
   /** @returns {Promise<import('./index').RecoveryReport[]>} */
   async recover() {
     const processes = () => call((channel, ticket) => this.#native.recoverProcesses(channel, ticket));
-    return this.#mutate(undefined, () =>
-      Promise.all([processes(), this.#workspaces.recover(), this.#wikis.recover()]),
-    );
+    const reports = await this.#mutate(undefined, async () => {
+      const files = [processes(), this.#workspaces.recover(), this.#wikis.recover()];
+      await Promise.allSettled(files);
+      return Promise.all(files);
+    });
+    return reports.map((report) => ({
+      ...report,
+      lost: Array.from(report.lost, (/** @type {import('./index').LostPart} */ part) => ({ ...part })),
+    }));
   }
 
   /**
@@ -214,7 +223,7 @@ class FileProcessStore {
    */
   onProcessOutput(id, callback) {
     this.#mustBeOpen();
-    return this.#output.subscribe(readId(id), callback);
+    return this.#output.subscribe(id, callback);
   }
 
   /**
@@ -222,7 +231,7 @@ class FileProcessStore {
    * @param {string} content
    */
   emitProcessOutput(id, content) {
-    this.#output.emit(id, { type: 'chunk', content });
+    this.#output.chunk(id, content);
   }
 
   /**
@@ -230,7 +239,7 @@ class FileProcessStore {
    * @param {import('./index').ProcessOutputEvent} event
    */
   emitProcessEvent(id, event) {
-    this.#output.emit(id, event);
+    this.#output.event(id, event);
   }
 
   /**
@@ -239,7 +248,7 @@ class FileProcessStore {
    * @param {number | string} duration
    */
   emitProcessComplete(id, status, duration) {
-    this.#output.complete(id, { type: 'complete', status, duration });
+    this.#output.complete(id, status, duration);
   }
 
   /**
@@ -248,7 +257,7 @@ class FileProcessStore {
    */
   registerFlushHandler(id, handler) {
     this.#mustBeOpen();
-    this.#output.setFlushHandler(readId(id), handler);
+    this.#output.setFlushHandler(id, handler);
   }
 
   /** @param {string} id */
@@ -259,7 +268,7 @@ class FileProcessStore {
   /** @param {string} id */
   async requestFlush(id) {
     this.#mustBeOpen();
-    await this.#output.requestFlush(readId(id));
+    await this.#output.requestFlush(id);
   }
 
   async flush() {
@@ -318,13 +327,22 @@ class FileProcessStore {
   }
 
   /**
-   * A change of the process with this id, or of any, after the function updates that were called before it.
+   * A change of the process with this id, or of any, in the order of the calls: after the function updates that
+   * were called before it, and after the changes that wait for some.
    * @param {string | undefined} id
    * @param {import('./native').Op} op
    */
   #change(id, op) {
-    const change = this.#mutate(this.#functionUpdates.before(id), () => this.#processes.add(op));
+    const updates = this.#functionUpdates.before(id);
+    const before = updates || this.#detained ? Promise.all([updates, this.#detained]) : undefined;
+    const change = this.#mutate(before, () => this.#processes.add(op));
     track(this.#changes, change);
+    if (before) {
+      this.#detained = before;
+      before.then(() => {
+        if (this.#detained === before) this.#detained = undefined;
+      });
+    }
     return change;
   }
 
@@ -361,7 +379,8 @@ class FileProcessStore {
       /** @type {Selection} */ (
         await call((channel, ticket) => store.readProcesses(channel, ticket, query))
       ).processes(makeProcess, exclude);
-    return /** @type {import('./index').AIProcess[]} */ (found);
+    // An array of this realm: test runners load the package into one of their own, and the native side into none.
+    return /** @type {import('./index').AIProcess[]} */ (Array.from(found));
   }
 
   /**

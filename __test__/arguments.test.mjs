@@ -139,6 +139,21 @@ describe('a process of the wrong shape', () => {
     expect(await rejection(store.addProcess(sample('a', { extra: { toJSON } })))).toBeInstanceOf(Error);
     expect(dataState(dir)).toEqual([]);
   });
+
+  test('a record is refused by its name if its fields can be written one by one, but not together', async () => {
+    // Two results of 300 MB are too long for one string; so that no test needs them, this one fails once.
+    let calls = 0;
+    const toJSON = () => {
+      calls += 1;
+      if (calls === 1) throw new RangeError('Invalid string length');
+    };
+    await expectRefused(
+      (store) => store.addProcess(sample('a', { extra: { toJSON } })),
+      VALUE,
+      /^process can't be written as JSON: Invalid string length$/,
+    );
+    expect(calls).toBe(2);
+  });
 });
 
 describe('other arguments of the wrong type', () => {

@@ -2,7 +2,7 @@
 
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { FileProcessStore } from '../index.js';
 import { freshStore, sample } from './support.mjs';
 
@@ -91,4 +91,17 @@ describe('other chains of calls leave timers and sockets their turn', () => {
     expect(written).toBe(100);
     expect(await store.getAllProcesses()).toHaveLength(101);
   });
+});
+
+test('under the fake timers of a test runner every call is done, without a tick', async () => {
+  const toFake = ['setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask', 'performance', 'Date'];
+  vi.useFakeTimers({ toFake });
+  onTestFinished(() => void vi.useRealTimers());
+  const { store } = freshStore();
+  await store.addProcess(sample('a'));
+  await store.updateProcess('a', { n: 1 });
+  await store.updateProcess('a', ({ n }) => ({ n: n + 1 }));
+  expect(await store.getProcess('a')).toMatchObject({ n: 2 });
+  await store.registerWorkspace({ id: 'w', name: 'W', rootPath: '/' });
+  await store.close();
 });

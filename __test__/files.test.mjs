@@ -152,7 +152,14 @@ describe('temporary files', () => {
   test('the one of a plain store at work and files of other names are left alone', async () => {
     // the contract is silent here
     const { store, dir } = freshStore();
-    const names = ['processes.json.tmp', 'processes.json.bak', 'notes.tmp', 'workspaces.json.tmp'];
+    const ofStores = ['processes.json.tmp', 'workspaces.json.tmp', 'processes.json.lock.tmp'];
+    const ofPeople = [
+      'processes.json.bak',
+      'notes.tmp',
+      'processes.json.backup.tmp',
+      'processes.json.1-2.tmp',
+    ];
+    const names = [...ofStores, ...ofPeople];
     for (const name of names) writeFileSync(join(dir, name), name);
     await store.addProcess(sample('a'));
     await store.registerWorkspace(workspace);

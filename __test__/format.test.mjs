@@ -180,6 +180,20 @@ describe('nested values', () => {
     });
   });
 
+  test('a toJSON of the record itself is dropped like any other function, and replaces nothing', async () => {
+    const { store, file, workspacesFile } = freshStore();
+    const toJSON = () => ({ id: 'other', status: '', startTime: 'never' });
+    const workspace = { id: 'w', name: 'W', rootPath: '/' };
+    await store.addProcess(sample('a', { toJSON }));
+    await store.updateProcess('a', { result: 'r', toJSON: () => undefined });
+    await store.registerWorkspace({ ...workspace, toJSON });
+    const process = { ...sample('a'), result: 'r' };
+    expect(readFileSync(file, 'utf8')).toBe(fileText({ workspaceId: '', process }));
+    expect(readFileSync(workspacesFile, 'utf8')).toBe(fileText(workspace));
+    await store.addProcess(sample('b', { toJSON: 'no function' }));
+    expect(await store.getProcess('b')).toMatchObject({ toJSON: 'no function' });
+  });
+
   test('boxed values, maps and class instances are written as JSON.stringify writes them', async () => {
     class Point {
       constructor() {

@@ -147,6 +147,50 @@ describe('function updates and other mutations apply in the order of the calls',
     expect(await store.getProcess('a')).toMatchObject({ n: 8 });
   });
 
+  test('a record that is added behind a clear that waits for a function is not cleared', async () => {
+    const { store } = freshStore();
+    await store.addProcess(sample('a'));
+    const [, cleared] = await Promise.all([
+      store.updateProcess('a', increment),
+      store.clearProcesses(),
+      store.addProcess(sample('b')),
+      store.updateProcess('b', { n: 1 }),
+    ]);
+    expect(cleared).toBe(1);
+    expect(await store.getAllProcesses()).toMatchObject([{ id: 'b', n: 1 }]);
+  });
+
+  test('a change that is called when the function is done, but not yet what waits for it, comes last', async () => {
+    const { store } = freshStore();
+    await store.addProcess(sample('a'));
+    const updated = store.updateProcess('a', increment);
+    const cleared = store.clearProcesses();
+    await updated;
+    const added = store.addProcess(sample('b'));
+    await Promise.all([cleared, added]);
+    expect(idsOf(await store.getAllProcesses())).toEqual(['b']);
+  });
+
+  test('records are added in the order of the calls, one of them after a function for its id or not', async () => {
+    const { store } = freshStore();
+    await Promise.all([
+      store.updateProcess('a', () => expect.unreachable()),
+      store.addProcess(sample('a')),
+      store.addProcess(sample('b')),
+    ]);
+    expect(idsOf(await store.getAllProcesses())).toEqual(['a', 'b']);
+  });
+
+  test('a record that a function has set running again is not pruned by the add behind it', async () => {
+    const { store } = freshStore({ maxProcesses: 1 });
+    await store.addProcess(sample('parent', { status: 'completed' }));
+    await Promise.all([
+      store.updateProcess('parent', () => ({ status: 'running' })),
+      store.addProcess(sample('child')),
+    ]);
+    expect(idsOf(await store.getAllProcesses())).toEqual(['parent', 'child']);
+  });
+
   test('the events come in the order of the calls', async () => {
     const { store } = freshStore();
     await store.addProcess(sample('a', { n: 0 }));

@@ -1,5 +1,9 @@
 // The life of a process that uses the store: it ends by itself when its calls are done, and not before.
 
+import { existsSync, readFileSync } from 'node:fs';
+import Module, { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { freshStore, idsOf, readEntries, runNode, tempDir, withStore } from './support.mjs';
 
@@ -100,4 +104,20 @@ describe('process.exit', () => {
     await store.addProcess({ id: 'next', type: 'x', status: 'queued', startTime: new Date(0) });
     expect(idsOf(await store.getAllProcesses())).toEqual(expect.arrayContaining([...acknowledged, 'next']));
   });
+});
+
+test('the four billionth call is answered like the first one', async () => {
+  const path = fileURLToPath(new URL('../lib/channel.js', import.meta.url));
+  const text = readFileSync(path, 'utf8');
+  // A channel that has had nearly as many calls as 32 bits count.
+  const old = text.replace('let lastTicket = 0;', 'let lastTicket = 2 ** 32 - 3;');
+  expect(old).not.toBe(text);
+  const loaded = new Module(path);
+  loaded.filename = path;
+  loaded._compile(old, path);
+  const native = createRequire(path)('./addon');
+  const dir = join(tempDir(), 'made');
+  const make = (channel, ticket) => native.ensureDataDir(channel, ticket, dir);
+  for (let calls = 0; calls < 5; calls += 1) await loaded.exports.call(make);
+  expect(existsSync(dir)).toBe(true);
 });

@@ -1,6 +1,5 @@
 // A watch between operating-system processes and threads, and what it costs the process that has it.
 
-import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
@@ -180,40 +179,4 @@ describe('a process with a watch', () => {
     const expected = { ...ended, stdout: `${onLinux ? 1 : 0} true 0\n` };
     expect(await runNode(withStore(body), [dir])).toEqual(expected);
   });
-
-  test.skipIf(!onLinux)(
-    'gets a clear error where the system refuses the watch, until it has one',
-    async () => {
-      const body = `
-      const { closeSync, openSync } = await import('node:fs');
-      await store.addProcess(sample('a'));
-      const opened = [];
-      try { for (;;) opened.push(openSync('/dev/null')); } catch {}
-      // Enough for files, but not for all that a watch needs.
-      closeSync(opened.pop());
-      const watched = new FileProcessStore({ dataDir: args[0], watch: true });
-      const refusal = (promise) => promise.then(() => 'resolved', ({ code, syscall, path }) => [code, syscall, path].join());
-      console.log(await refusal(watched.addProcess(sample('b'))));
-      console.log(await refusal(watched.updateProcess('a', () => ({ result: 'r' }))));
-      console.log(await refusal(watched.getAllProcesses()));
-      opened.forEach((fd) => closeSync(fd));
-      console.log(await refusal(watched.addProcess(sample('c'))), await watched.getProcessIds());`;
-      const { dir, file } = freshStore();
-      const entry = new URL('../index.js', import.meta.url).href;
-      const source = `const entry = ${JSON.stringify(entry)}; const args = ${JSON.stringify([dir])}; ${withStore(body)}`;
-      // Node raises its limit of open files to the hard one, so it has to be set before.
-      const command = [
-        '-c',
-        'ulimit -n 256; exec "$0" "$@"',
-        process.execPath,
-        '--input-type=module',
-        '--eval',
-        source,
-      ];
-      const { stdout, stderr } = spawnSync('sh', command, { encoding: 'utf8', timeout: 20_000 });
-      expect(stderr).toBe('');
-      const refused = `EMFILE,watch,${file}\n`;
-      expect(stdout).toBe(`${refused.repeat(3)}resolved [ 'a', 'c' ]\n`);
-    },
-  );
 });

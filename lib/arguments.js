@@ -93,6 +93,9 @@ function turns(name, value) {
  * @param {Fields} fields
  */
 function stringify(argument, fields) {
+  // As a field, a function is dropped like any other; but JSON.stringify would call this one, and write what it
+  // returns in the place of all that was checked.
+  if (typeof fields.toJSON === 'function') delete fields.toJSON;
   try {
     return JSON.stringify(fields);
   } catch (error) {
@@ -100,18 +103,27 @@ function stringify(argument, fields) {
       try {
         JSON.stringify(fields[key]);
       } catch (cause) {
-        if (!(cause instanceof TypeError || cause instanceof RangeError)) throw cause;
-        const [reason] = cause.message.split('\n');
-        const type = cause instanceof TypeError ? TypeError : RangeError;
-        throw invalidValue(`${argument}.${key} can't be written as JSON: ${reason}`, { type, cause });
+        throw unwritable(`${argument}.${key}`, cause);
       }
     }
-    throw error;
+    // Each field alone can be written; all of them are longer than a string can be.
+    throw unwritable(argument, error);
   }
 }
 
 /**
- * The id of a process to add, and its JSON text.
+ * @param {string} name
+ * @param {unknown} cause
+ */
+function unwritable(name, cause) {
+  if (!(cause instanceof TypeError || cause instanceof RangeError)) return cause;
+  const [reason] = cause.message.split('\n');
+  const type = cause instanceof TypeError ? TypeError : RangeError;
+  return invalidValue(`${name} can't be written as JSON: ${reason}`, { type, cause });
+}
+
+/**
+ * JSON text of a process to add.
  * @param {unknown} process
  */
 function readProcess(process) {
@@ -123,7 +135,7 @@ function readProcess(process) {
     if (value !== undefined || REQUIRED.includes(key)) fields[key] = field('process', key, value);
   }
   for (const key of Object.keys(given)) if (!FIELDS.has(key)) fields[key] = given[key];
-  return { id: /** @type {string} */ (fields.id), text: stringify('process', fields) };
+  return stringify('process', fields);
 }
 
 /**

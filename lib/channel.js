@@ -24,7 +24,8 @@ const channel = new native.Channel((ticket, failure, value) => {
  */
 function call(start) {
   return new Promise((resolve, reject) => {
-    const ticket = ++lastTicket;
+    // The native side counts with 32 bits; nobody waits for that long.
+    const ticket = (lastTicket = (lastTicket + 1) % 2 ** 32);
     waiting.set(ticket, { resolve, reject });
     try {
       start(channel, ticket);

@@ -2,6 +2,7 @@
 'use strict';
 
 const { EventEmitter } = require('node:events');
+const { callable, object, text } = require('./checks');
 const { invalidType } = require('./errors');
 
 /** @typedef {import('../index').ProcessOutputEvent} ProcessOutputEvent */
@@ -19,32 +20,47 @@ class Output {
    * @param {(event: ProcessOutputEvent) => void} callback
    */
   subscribe(id, callback) {
-    if (typeof callback !== 'function') throw invalidType('callback', 'a function', callback);
+    const name = topic(id);
+    callable('callback', callback);
     // One subscription each, also for a callback that is given twice.
     const listener = (/** @type {ProcessOutputEvent} */ event) => callback(event);
-    this.#emitter.on(topic(id), listener);
-    return () => void this.#emitter.off(topic(id), listener);
+    this.#emitter.on(name, listener);
+    return () => void this.#emitter.off(name, listener);
+  }
+
+  /**
+   * @param {string} id
+   * @param {string} content
+   */
+  chunk(id, content) {
+    this.#emitter.emit(topic(id), { type: 'chunk', content: text('content', content) });
   }
 
   /**
    * @param {string} id
    * @param {ProcessOutputEvent} event
    */
-  emit(id, event) {
-    this.#emitter.emit(topic(id), event);
+  event(id, event) {
+    this.#emitter.emit(topic(id), object('event', event));
   }
 
   /**
    * The last event of a process.
    * @param {string} id
-   * @param {ProcessOutputEvent} event
+   * @param {string} status
+   * @param {number | string} duration
    */
-  complete(id, event) {
-    try {
-      this.emit(id, event);
-    } finally {
-      this.#emitter.removeAllListeners(topic(id));
+  complete(id, status, duration) {
+    const name = topic(id);
+    text('status', status);
+    if (typeof duration !== 'number' && typeof duration !== 'string') {
+      throw invalidType('duration', 'a number or a string', duration);
     }
+    const event = { type: 'complete', status, duration };
+    const listeners = this.#emitter.rawListeners(name);
+    // Before they are told: who subscribes again on hearing of the end wants to hear what comes after it.
+    this.#emitter.removeAllListeners(name);
+    for (const listener of listeners) listener(event);
   }
 
   /**
@@ -52,18 +68,17 @@ class Output {
    * @param {() => unknown} handler
    */
   setFlushHandler(id, handler) {
-    if (typeof handler !== 'function') throw invalidType('handler', 'a function', handler);
-    this.#flushHandlers.set(id, handler);
+    this.#flushHandlers.set(text('id', id), callable('handler', handler));
   }
 
   /** @param {string} id */
   removeFlushHandler(id) {
-    this.#flushHandlers.delete(id);
+    this.#flushHandlers.delete(text('id', id));
   }
 
   /** @param {string} id */
   async requestFlush(id) {
-    await this.#flushHandlers.get(id)?.();
+    await this.#flushHandlers.get(text('id', id))?.();
   }
 
   clear() {
@@ -77,7 +92,7 @@ class Output {
  * @param {string} id
  */
 function topic(id) {
-  return `process ${id}`;
+  return `process ${text('id', id)}`;
 }
 
 module.exports = { Output };

@@ -7,13 +7,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use file_process_store_core::Error;
+use file_process_store_core::{Error, guarded, spawn};
 use napi::bindgen_prelude::{FnArgs, Function, ToNapiValue};
 use napi::threadsafe_function::{ThreadsafeCallContext, ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Result, Status, sys};
 use napi_derive::napi;
+use tokio::runtime::Runtime;
 
-use crate::RUNTIME;
 use crate::failure::Failure;
 use crate::receipt::Receipt;
 use crate::report::{RecoveryReport, StorageStats};
@@ -105,9 +105,15 @@ impl Channel {
     }
 
     /// Runs `work` on a thread of the runtime and answers with its outcome.
-    pub fn run(&self, env: Env, ticket: u32, work: impl FnOnce() -> Outcome + Send + 'static) -> Result<()> {
+    pub fn run(
+        &self,
+        env: Env,
+        runtime: &Runtime,
+        ticket: u32,
+        work: impl FnOnce() -> Outcome + Send + 'static,
+    ) -> Result<()> {
         let answer = self.expect(env, ticket)?;
-        RUNTIME.spawn_blocking(move || answer(work()));
+        spawn(runtime.handle(), move |started| answer(started.and_then(|()| guarded(work))));
         Ok(())
     }
 }

@@ -82,6 +82,7 @@ fn posix_name(kind: ErrorKind) -> &'static str {
         ErrorKind::OutOfMemory => "ENOMEM",
         ErrorKind::Interrupted => "EINTR",
         ErrorKind::TimedOut => "ETIMEDOUT",
+        ErrorKind::WouldBlock => "EAGAIN",
         _ => "EIO",
     }
 }

@@ -25,12 +25,17 @@ use tokio::runtime::{Builder, Runtime};
 
 use channel::Channel;
 
-/// Threads for file I/O only, started on demand; nothing is ever polled. It lives as long as the process, so
-/// that a worker's end can't take down a commit.
-static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
-    let built = Builder::new_current_thread().max_blocking_threads(32).build();
+/// Threads for reading, started on demand; nothing is ever polled. Runtimes live as long as the process, so that a
+/// worker's end can't take down a commit.
+static READERS: LazyLock<Runtime> = LazyLock::new(|| threads(32));
+/// Threads for whatever may wait for a lock. They are others, and many, so that no lock keeps anybody waiting but
+/// those who want it.
+static WRITERS: LazyLock<Runtime> = LazyLock::new(|| threads(512));
+
+fn threads(most: usize) -> Runtime {
+    let built = Builder::new_current_thread().max_blocking_threads(most).build();
     built.expect("a runtime without drivers can always be built")
-});
+}
 
 /// The default data directory, if the system knows a home directory.
 #[napi]
@@ -41,7 +46,7 @@ pub fn default_data_dir() -> Option<String> {
 /// Creates the directory at an absolute path, with its parents, and answers on `channel`.
 #[napi]
 pub fn ensure_data_dir(env: Env, channel: &Channel, ticket: u32, dir: String) -> Result<()> {
-    channel.run(env, ticket, move || {
+    channel.run(env, &READERS, ticket, move || {
         file_process_store_core::ensure_data_dir(Path::new(&dir))?;
         Ok(channel::Value::Nothing)
     })

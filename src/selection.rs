@@ -102,7 +102,7 @@ pub fn make_process<'env>(
     };
     let fields = record.host_fields();
     let mut arguments = [undefined; FIELDS.len() + 2];
-    for (index, value) in fields.known.iter().enumerate() {
+    for (index, value) in fields.known().enumerate() {
         if exclude.conversation && CONVERSATION.contains(&FIELDS[index]) {
             continue;
         }
@@ -110,10 +110,10 @@ pub fn make_process<'env>(
             HostValue::Absent => continue,
             HostValue::Text(text) | HostValue::Json(text) => string(raw, record, text)?,
             // SAFETY: `raw` is the running environment.
-            HostValue::Date(ms) => unsafe { ToNapiValue::to_napi_value(raw, *ms as f64) }?,
+            HostValue::Date(ms) => unsafe { ToNapiValue::to_napi_value(raw, ms as f64) }?,
         };
     }
-    if let Some(rest) = &fields.rest {
+    if let Some(rest) = fields.rest() {
         arguments[FIELDS.len()] = string(raw, record, rest)?;
     }
     // SAFETY: `raw` is the running environment.

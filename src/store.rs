@@ -12,7 +12,6 @@ use napi::bindgen_prelude::{ClassInstance, Either, Function, Undefined, Unknown,
 use napi::{Env, Error, Result};
 use napi_derive::napi;
 
-use crate::RUNTIME;
 use crate::channel::{Channel, Value};
 use crate::query::{Query, Wanted, wtf8};
 use crate::receipt::text;
@@ -20,6 +19,7 @@ use crate::report::StorageStats;
 use crate::seen::{SeenProcess, Updates};
 use crate::selection::{Exclude, Maker, Selection, make_processes};
 use crate::watch::{Changes, Watching};
+use crate::{READERS, WRITERS};
 
 /// Records with so many bytes of text in all are decoded on the JS thread: it takes tens of microseconds, as
 /// much as a hop to another thread.
@@ -132,7 +132,7 @@ impl NativeStore {
     pub fn read_processes(&self, env: Env, channel: &Channel, ticket: u32, query: Query) -> Result<()> {
         let file = self.store()?.processes.clone();
         let query = Wanted::from(&query);
-        channel.run(env, ticket, move || {
+        channel.run(env, &READERS, ticket, move || {
             let content = file.read()?;
             Ok(Value::Processes(Selection::decoded(wanted(&content, &query))))
         })
@@ -163,7 +163,7 @@ impl NativeStore {
         let listing = Listing::named(&listing)?;
         let file = self.store()?.processes.clone();
         let filter = query.filter();
-        channel.run(env, ticket, move || Ok(Value::Text(list(&*file.read()?, &filter, listing))))
+        channel.run(env, &READERS, ticket, move || Ok(Value::Text(list(&*file.read()?, &filter, listing))))
     }
 
     /// Reads one process for an update; answers with a `SeenProcess`, or nothing.
@@ -177,7 +177,7 @@ impl NativeStore {
     ) -> Result<()> {
         let file = self.store()?.processes.clone();
         let id = wtf8(&id);
-        channel.run(env, ticket, move || {
+        channel.run(env, &READERS, ticket, move || {
             let content = file.read()?;
             let found = content.place(&id).map(|place| content.records()[place].clone());
             Ok(found.map_or(Value::Nothing, |record| Value::Seen(record.into())))
@@ -204,7 +204,7 @@ impl NativeStore {
         #[napi(ts_arg_type = "'workspaces' | 'wikis'")] registry: String,
     ) -> Result<()> {
         let file = self.items(&registry)?.clone();
-        channel.run(env, ticket, move || Ok(Value::Text(text(&*file.read()?))))
+        channel.run(env, &READERS, ticket, move || Ok(Value::Text(text(&*file.read()?))))
     }
 
     /// Queues mutations of processes, in order; answers with a `Receipt` when they are durable.
@@ -246,7 +246,7 @@ impl NativeStore {
         let batch = Batch::new(mutations, self.options, move |receipt| {
             answer(receipt.map(|receipt| Value::Receipt(receipt.into())));
         });
-        file.submit(RUNTIME.handle(), batch);
+        file.submit(WRITERS.handle(), batch);
         Ok(())
     }
 
@@ -254,7 +254,7 @@ impl NativeStore {
     #[napi]
     pub fn read_stats(&self, env: Env, channel: &Channel, ticket: u32) -> Result<()> {
         let store = self.store()?.clone();
-        channel.run(env, ticket, move || {
+        channel.run(env, &READERS, ticket, move || {
             let size = store.processes.size()? + store.workspaces.size()? + store.wikis.size()?;
             Ok(Value::Stats(StorageStats {
                 total_processes: store.processes.read()?.records().len() as u32,
@@ -269,7 +269,7 @@ impl NativeStore {
     #[napi]
     pub fn recover_processes(&self, env: Env, channel: &Channel, ticket: u32) -> Result<()> {
         let (file, options) = (self.store()?.processes.clone(), self.options);
-        channel.run(env, ticket, move || Ok(Value::Recovery(file.recover(options)?.into())))
+        channel.run(env, &WRITERS, ticket, move || Ok(Value::Recovery(file.recover(options)?.into())))
     }
 
     /// The same for a registry.
@@ -282,7 +282,7 @@ impl NativeStore {
         #[napi(ts_arg_type = "'workspaces' | 'wikis'")] registry: String,
     ) -> Result<()> {
         let (file, options) = (self.items(&registry)?.clone(), self.options);
-        channel.run(env, ticket, move || Ok(Value::Recovery(file.recover(options)?.into())))
+        channel.run(env, &WRITERS, ticket, move || Ok(Value::Recovery(file.recover(options)?.into())))
     }
 
     /// Begins to report what others change; answers when it has begun.
@@ -298,7 +298,7 @@ impl NativeStore {
         >,
     ) -> Result<()> {
         let start = self.watching.prepare(self.store()?.processes.clone(), listener)?;
-        channel.run(env, ticket, move || start().map(|()| Value::Nothing))
+        channel.run(env, &READERS, ticket, move || start().map(|()| Value::Nothing))
     }
 
     /// Ends the watch and lets go of the files, which are closed with the last store of the directory.
@@ -344,7 +344,7 @@ impl NativeStore {
             }
             answer(receipt.map(|receipt| Value::Receipt(receipt.into())));
         });
-        file.submit(RUNTIME.handle(), batch);
+        file.submit(WRITERS.handle(), batch);
         Ok(())
     }
 }

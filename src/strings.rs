@@ -50,7 +50,7 @@ static EXTERNAL: LazyLock<Option<External>> = LazyLock::new(|| {
 });
 
 /// A JS string with a text of `owner`.
-pub fn string(env: sys::napi_env, owner: &Arc<Process>, text: &HostText) -> Result<sys::napi_value> {
+pub fn string(env: sys::napi_env, owner: &Arc<Process>, text: HostText) -> Result<sys::napi_value> {
     match EXTERNAL.as_ref().filter(|_| text.size() >= LONG) {
         Some(external) => external_string(external, env, owner, text),
         None => copied_string(env, text),
@@ -58,7 +58,7 @@ pub fn string(env: sys::napi_env, owner: &Arc<Process>, text: &HostText) -> Resu
 }
 
 /// Both calls are plain copies, and the UTF-16 one keeps lone surrogates.
-fn copied_string(env: sys::napi_env, text: &HostText) -> Result<sys::napi_value> {
+fn copied_string(env: sys::napi_env, text: HostText) -> Result<sys::napi_value> {
     let mut value = ptr::null_mut();
     // SAFETY: pointer and length are those of a live slice, of which the runtime makes a copy.
     let status = unsafe {
@@ -79,7 +79,7 @@ fn external_string(
     external: &External,
     env: sys::napi_env,
     owner: &Arc<Process>,
-    text: &HostText,
+    text: HostText,
 ) -> Result<sys::napi_value> {
     let mut value = ptr::null_mut();
     let mut copied = false;

@@ -1,9 +1,9 @@
 // A tmpfs of half a megabyte that becomes full, and gets room again. Run in a mount namespace; prints what happened.
 
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync, readdirSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { FileProcessStore } from '../../index.js';
-import { mount } from './mounts.mjs';
+import { mount, remount } from './mounts.mjs';
 
 const dir = process.argv[2];
 mount('-t', 'tmpfs', '-o', 'size=512k', 'tmpfs', dir);
@@ -29,6 +29,12 @@ for (let n = 0; report.refusals.length === 0; n += 1) {
   );
 }
 const full = readFileSync(file, 'utf8');
+// What the refused write would have needed, and what there was: the old file and the new one, in blocks.
+const { bsize, blocks } = statfsSync(dir);
+const blocksOf = (text) => Math.ceil(Buffer.byteLength(text) / bsize);
+const added = { workspaceId: '', process: sample(`p${report.acknowledged.length}`) };
+const next = JSON.stringify([...JSON.parse(full), added], null, 2);
+report.room = { needed: blocksOf(full) + blocksOf(next), blocks };
 // Many more calls, of which none may do harm, whatever room there is for each.
 const calls = [
   () => store.addProcess(sample('more')),
@@ -47,7 +53,7 @@ report.whileFull = (await store.getAllProcesses()).map(({ id }) => id);
 report.inFile = idsIn(full);
 report.leftWhileFull = readdirSync(dir).sort();
 
-mount('-o', 'remount,size=4m', dir);
+remount('size=4m', dir);
 await store.addProcess(sample('with room'));
 await store.updateProcess('p0', { result: 'x'.repeat(100_000) });
 report.withRoom = idsIn(readFileSync(file, 'utf8'));

@@ -39,6 +39,14 @@ export function mount(...args) {
   execFileSync('mount', args, { stdio: ['ignore', 'ignore', 'pipe'] });
 }
 
+/**
+ * Changes options of a mounted tmpfs. It is named as well as its place: mount then adds no options that it finds in
+ * the list of mounts, of which a user namespace refuses some.
+ */
+export function remount(options, dir) {
+  mount('-o', `remount,${options}`, 'tmpfs', dir);
+}
+
 /** Processes that were killed a moment ago may still hold files: then it is tried again. */
 export function unmount(dir) {
   for (let attempt = 0; ; attempt += 1) {

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { FileProcessStore } from '../../index.js';
-import { mount } from './mounts.mjs';
+import { mount, remount } from './mounts.mjs';
 
 const [dir, fill] = process.argv.slice(2);
 const sample = (id) => ({
@@ -28,7 +28,7 @@ mount('-t', 'tmpfs', 'tmpfs', dir);
 // By another process: the kernel makes no file system read-only while one has a file open that it wrote.
 execFileSync(process.execPath, [fileURLToPath(import.meta.url), dir, 'fill']);
 await store.getAllProcesses();
-mount('-o', 'remount,ro', dir);
+remount('ro', dir);
 
 const fresh = new FileProcessStore({ dataDir: dir });
 const report = { reads: [], refusals: [] };
@@ -52,7 +52,7 @@ for (const call of calls) {
 }
 report.unchanged = await idsOf(store);
 
-mount('-o', 'remount,rw', dir);
+remount('rw', dir);
 await store.addProcess(sample('b'));
 report.writable = await idsOf(fresh);
 console.log(JSON.stringify(report));

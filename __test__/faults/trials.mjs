@@ -43,6 +43,9 @@ const CAN_FAIL =
 
 /** The trials of one mutation. Folders are made below `top`, and removed. */
 export class Trials {
+  /** How many calls have been acknowledged in all trials; what they wrote was there at the end. */
+  acknowledged = 0;
+
   static async of({ file = 'processes.json', before, first, call }, options) {
     const trials = new Trials();
     Object.assign(trials, { file, first, call, options });
@@ -90,19 +93,23 @@ export class Trials {
     const wrong = [];
     const refusals = trial.outcomes.filter((outcome) => outcome !== 'done');
     if (trial.outcomes.at(-1) !== 'done') wrong.push('the call never worked again');
+    let expected = this.before;
     for (const refusal of refusals) {
+      // What was refused when it was visible stays so, even if the same call is refused once more.
+      if (refusal.committed) expected = this.after;
       if (refusal.code !== code) wrong.push(`rejected with ${refusal.message}`);
       if (typeof refusal.path !== 'string' || typeof refusal.syscall !== 'string')
         wrong.push('no path or call');
-      if (refusal.text !== (refusal.committed ? this.after : this.before)) wrong.push(`held ${refusal.text}`);
+      if (refusal.text !== expected) wrong.push(`held ${refusal.text}`);
     }
     if (trial.text !== this.after) wrong.push(`holds ${trial.text}`);
     return { refusals, wrong: wrong.concat(await this.#goOn(trial)) };
   }
 
   /** The next write of another process works, keeps the rest, and leaves no temporary file. */
-  async #goOn({ dir, text }) {
+  async #goOn({ dir, text, outcomes }) {
     const wrong = [];
+    this.acknowledged += outcomes.filter((outcome) => outcome === 'done').length + (this.first ? 1 : 0) + 1;
     const store = new FileProcessStore({ dataDir: dir, lockTimeoutMs: 2_000 });
     if (this.file === 'workspaces.json')
       await store.registerWorkspace({ id: 'next', name: '', rootPath: '' });

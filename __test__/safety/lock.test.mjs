@@ -10,7 +10,7 @@ import { FileProcessStore } from '../../index.js';
 import { newSeed } from '../faults/history.mjs';
 import { Ledger, judge } from '../faults/ledger.mjs';
 import { startWriter } from '../faults/writer.mjs';
-import { idsOf, rejection, runNode, sample, tempDir, withStore } from '../support.mjs';
+import { idsOf, rejection, runNode, sample, storedEntry, tempDir, withStore } from '../support.mjs';
 
 const isWindows = process.platform === 'win32';
 
@@ -67,6 +67,27 @@ describe.skipIf(isWindows)('a holder of the lock that is stopped', () => {
     expect((await runNode(withStore(elsewhere), [dir])).stdout).toBe('');
     expect(judge(dir, [holder.ledger], { alone: false })).toEqual({ lost: 0, wrong: [] });
     expect(idsOf(await store.getAllProcesses())).toEqual(expect.arrayContaining(['x', 'other']));
+  });
+
+  test('keeps those who want the lock waiting, however many they are, and nobody else', async () => {
+    const dir = tempDir();
+    const holder = await stopHolder(dir);
+    // Each is a file of its own in name, and leads to the one that is locked.
+    const waiting = Array.from({ length: 60 }, (_, index) => {
+      const link = tempDir();
+      symlinkSync(join(dir, 'processes.json'), join(link, 'processes.json'));
+      const store = new FileProcessStore({ dataDir: link, lockTimeoutMs: Infinity, maxProcesses: Infinity });
+      return store.addProcess(sample(`patient-${index}`));
+    });
+    const elsewhere = tempDir();
+    writeFileSync(join(elsewhere, 'processes.json'), JSON.stringify([storedEntry('a')]));
+    const store = new FileProcessStore({ dataDir: elsewhere });
+    expect(idsOf(await store.getAllProcesses())).toEqual(['a']);
+    await store.addProcess(sample('b'));
+    await holder.kill();
+    await Promise.all(waiting);
+    const ids = idsOf(await new FileProcessStore({ dataDir: dir }).getAllProcesses());
+    expect(ids.filter((id) => id.startsWith('patient-'))).toHaveLength(60);
   });
 
   test('goes on where it was when it may, and those who waited come after it', async () => {

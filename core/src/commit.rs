@@ -31,7 +31,7 @@ use std::time::Duration;
 use crate::draft::{Done, Draft};
 use crate::error::{Context, Error};
 use crate::file::{Batch, DataFile};
-use crate::fs::File;
+use crate::fs::{File, Stamp, Stat};
 use crate::lock::Lock;
 use crate::place;
 use crate::record::Record;
@@ -122,6 +122,7 @@ impl<R: Record> DataFile<R> {
     pub(crate) fn commit(&self, turn: &Turn, group: &[Batch<R>]) -> Result<Committed<R>, Error> {
         let durable = group.iter().any(|batch| batch.options.durable);
         for restarts in 0.. {
+            let insist = restarts >= MOST_RESTARTS;
             place::sweep(&*self.fs, &turn.target);
             let base = match self.likely(&turn.target) {
                 // Right after a commit the stamp is young, and the file has to be compared. For a large one that
@@ -131,7 +132,7 @@ impl<R: Record> DataFile<R> {
             };
             let (receipts, content) = apply(&base.content, group);
             let Some(content) = content else {
-                if !self.is_verified(&base, &turn.target)? {
+                if !insist && !self.is_verified(&base, &turn.target)? {
                     continue;
                 }
                 if durable && base.stamp().is_some() {
@@ -144,16 +145,20 @@ impl<R: Record> DataFile<R> {
             if durable && base.stamp().is_none() {
                 place::sync_above(&*self.fs, place::parent(&turn.target));
             }
-            let insist = restarts == MOST_RESTARTS;
             let content = Arc::new(content);
-            match self.replace(turn, &base, content.clone(), durable, insist)? {
-                Replaced::Yes => {
+            let crowded = self.retired.are_left();
+            match self.replace(turn, &base, content.clone(), durable, insist) {
+                // What this writer has replaced itself may have been in the way. It adds nothing while it is here, so
+                // this happens once.
+                Err(error) if crowded && error.is_want_of_room() => self.retired.free(),
+                Err(error) => return Err(error),
+                Ok(Replaced::Yes) => {
                     let retired = Some(base);
                     let bytes = content.size();
                     return Ok(Committed::Done(Settled { receipts, retired, bytes, restarts }));
                 }
-                Replaced::Overtaken => {}
-                Replaced::LostLock => return Ok(Committed::LostLock),
+                Ok(Replaced::Overtaken) => {}
+                Ok(Replaced::LostLock) => return Ok(Committed::LostLock),
             }
         }
         unreachable!("a commit that insists is not overtaken")
@@ -173,8 +178,15 @@ impl<R: Record> DataFile<R> {
         let began = fs.now();
         let tmp = place::unique_tmp(target);
         let mut file = fs.create_new(&tmp).context("open", &tmp)?;
-        let ready = self.fill_and_verify(&mut *file, &tmp, turn, base, &content, durable).and_then(|same| {
-            if !same {
+        let tells_each_change = file.tells_each_change();
+        let filled = if insist {
+            self.fill(&mut *file, &tmp, target, &content, durable).map(Some)
+        } else {
+            self.fill_and_verify(&mut *file, &tmp, turn, base, &content, durable)
+        };
+        let written = filled.as_ref().ok().copied().flatten();
+        let ready = filled.and_then(|filled| {
+            if filled.is_none() {
                 Ok(Replaced::Overtaken)
             } else if !turn.lock.is_at_its_path(fs)? {
                 Ok(Replaced::LostLock)
@@ -194,17 +206,20 @@ impl<R: Record> DataFile<R> {
             let _ = fs.remove(&tmp);
             return renamed;
         }
-        let synced = if durable { fs.sync_dir(place::parent(target)) } else { Ok(()) };
         let stat = pin.as_ref().map_or_else(|| fs.stat(target), |file| file.stat());
-        if let Ok(stat) = stat {
-            self.publish(Snapshot::new(content, stat.stamp, began, pin));
+        let synced = if durable { fs.sync_dir(place::parent(target)) } else { Ok(()) };
+        if let Ok(Stat { stamp, .. }) = stat {
+            let untouched = written.is_some_and(|written| written.mtime == stamp.mtime);
+            let snapshot = Snapshot::new(content, stamp, began, pin);
+            let is_certain = tells_each_change && untouched;
+            self.publish(if is_certain { snapshot.vouched_for() } else { snapshot });
         }
         synced.context("fsync", place::parent(target)).map_err(Error::after_commit)?;
         Ok(Replaced::Yes)
     }
 
     /// Fills the temporary file, and meanwhile sees whether the data file still holds what the draft was made from,
-    /// if its stamp can't tell.
+    /// if its stamp can't tell. Returns the new file's stamp; `None` if the data file holds something else.
     fn fill_and_verify(
         &self,
         file: &mut dyn File,
@@ -213,16 +228,21 @@ impl<R: Record> DataFile<R> {
         base: &Snapshot<R>,
         content: &Content<R>,
         durable: bool,
-    ) -> Result<bool, Error> {
+    ) -> Result<Option<Stamp>, Error> {
         let target = &*turn.target;
         if base.is_current(base.stamp(), self.fs.now()) || base.content.size() < LARGE {
-            return self.fill(file, tmp, target, content, durable).map(|()| true);
+            return self.fill(file, tmp, target, content, durable).map(Some);
         }
         std::thread::scope(|scope| {
-            let verified = scope.spawn(|| self.is_verified(base, target));
+            let verify = || self.is_verified(base, target);
+            let verified = std::thread::Builder::new().spawn_scoped(scope, verify);
             let filled = self.fill(file, tmp, target, content, durable);
-            let verified = verified.join().unwrap_or(Ok(false))?;
-            filled.map(|()| verified)
+            let verified = match verified {
+                Ok(thread) => thread.join().unwrap_or(Ok(false))?,
+                // The system has no thread left.
+                Err(_) => verify()?,
+            };
+            filled.map(|stamp| verified.then_some(stamp))
         })
     }
 
@@ -235,7 +255,7 @@ impl<R: Record> DataFile<R> {
         Ok(Arc::ptr_eq(&now.content, &base.content) && now.stamp() == base.stamp())
     }
 
-    /// Makes the temporary file all that the data file is to be.
+    /// Makes the temporary file all that the data file is to be, and returns its stamp once all is written.
     fn fill(
         &self,
         file: &mut dyn File,
@@ -243,7 +263,7 @@ impl<R: Record> DataFile<R> {
         target: &Path,
         content: &Content<R>,
         durable: bool,
-    ) -> Result<(), Error> {
+    ) -> Result<Stamp, Error> {
         let parts = content.parts();
         file.write_all(&parts).context("write", tmp)?;
         let filled = file.stat().context("fstat", tmp)?;
@@ -267,7 +287,10 @@ impl<R: Record> DataFile<R> {
             Err(error) => return Err(error).context("stat", target),
         }
         // A sync that failed is never repeated on the same file: the kernel may have dropped the pages.
-        if durable { file.sync().context("fsync", tmp) } else { Ok(()) }
+        if durable {
+            file.sync().context("fsync", tmp)?;
+        }
+        Ok(filled.stamp)
     }
 
     fn rename(&self, tmp: &Path, target: &Path) -> Result<Replaced, Error> {

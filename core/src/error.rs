@@ -86,6 +86,12 @@ impl Error {
     pub fn is_committed(&self) -> bool {
         matches!(self, Error::System { committed: true, .. })
     }
+
+    /// Whether there was no room for the new state on the disk, or none for this user.
+    pub(crate) fn is_want_of_room(&self) -> bool {
+        use io::ErrorKind::{QuotaExceeded, StorageFull};
+        matches!(self, Error::System { kind: StorageFull | QuotaExceeded, committed: false, .. })
+    }
 }
 
 /// Puts the operation and the path to an [`io::Error`], which knows neither.
@@ -107,7 +113,7 @@ impl<T> Context<T> for io::Result<T> {
 }
 
 /// The system's words, without the number that [`Error::System`] keeps apart.
-fn words(error: &io::Error) -> String {
+pub(crate) fn words(error: &io::Error) -> String {
     let message = error.to_string();
     message.rfind(" (os error ").map_or(message.as_str(), |end| &message[..end]).to_owned()
 }

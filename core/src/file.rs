@@ -18,7 +18,9 @@ use crate::fs::{File, FileSystem};
 use crate::lock::{Lock, path_for, pause};
 use crate::place;
 use crate::record::Record;
+use crate::retired::Retired;
 use crate::snapshot::{Content, Snapshot};
+use crate::threads;
 
 /// How a batch is to be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +93,8 @@ pub struct DataFile<R> {
     settling: Mutex<()>,
     /// How often renames were tried again since a receipt told it.
     pub(crate) renames_retried: AtomicUsize,
+    /// What commits have replaced, until it is freed.
+    pub(crate) retired: Arc<Retired<R>>,
 }
 
 impl<R: Record> DataFile<R> {
@@ -105,6 +109,7 @@ impl<R: Record> DataFile<R> {
             queue: Mutex::new(Queue { waiting: VecDeque::new(), writing: false }),
             settling: Mutex::new(()),
             renames_retried: AtomicUsize::new(0),
+            retired: Arc::new(Retired::new()),
         }
     }
 
@@ -163,8 +168,20 @@ impl<R: Record> DataFile<R> {
     pub fn submit(self: &Arc<Self>, runtime: &tokio::runtime::Handle, batch: Batch<R>) {
         if self.enqueue(batch) {
             let file = self.clone();
-            runtime.spawn_blocking(move || file.write_queued());
+            threads::spawn(runtime, move |started| match started {
+                Ok(()) => file.write_queued(),
+                Err(error) => file.refuse_queued(&error),
+            });
         }
+    }
+
+    /// There is no writer to be had: nobody else would ever take what is queued.
+    fn refuse_queued(&self, error: &Error) {
+        let mut queue = lock(&self.queue);
+        queue.writing = false;
+        let waiting = queue.waiting.drain(..).collect();
+        drop(queue);
+        reject(waiting, error);
     }
 
     /// Whether the caller has to see to it that a writer runs.
@@ -183,7 +200,15 @@ impl<R: Record> DataFile<R> {
                 queue.waiting.drain(..).collect()
             };
             if group.is_empty() {
+                // Another writer may begin meanwhile.
+                self.retired.free();
                 return;
+            }
+            if self.retired.are_left()
+                && let Ok(runtime) = tokio::runtime::Handle::try_current()
+            {
+                let retired = self.retired.clone();
+                threads::spawn(&runtime, move |_| retired.free());
             }
             let mut settling = None;
             match guarded(|| self.commit_group(&mut group, &mut settling)) {
@@ -191,9 +216,8 @@ impl<R: Record> DataFile<R> {
                     for (batch, receipt) in group.into_iter().zip(receipts) {
                         batch.tell(Ok(receipt));
                     }
-                    // Freeing a large file takes longer than writing it; the next commit need not wait for that.
-                    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-                        runtime.spawn_blocking(move || drop(retired));
+                    if let Some(replaced) = retired {
+                        self.retired.add(replaced);
                     }
                 }
                 Err(error) => reject(group, &error),
@@ -270,7 +294,7 @@ impl<R: Record> DataFile<R> {
             if group.is_empty() {
                 return Ok(None);
             }
-            pause();
+            pause(began.elapsed());
         }
     }
 
@@ -287,7 +311,7 @@ impl<R: Record> DataFile<R> {
         const MOST_READS: usize = 20;
         let fs = &*self.fs;
         let _alone = lock(&self.refreshing);
-        self.local.store(fs.is_local(place::parent(path)), Ordering::Relaxed);
+        self.local.store(place::is_local(fs, path), Ordering::Relaxed);
         let last = lock(&self.current).clone();
         for reads in 1.. {
             let stamp = place::stamp(fs, path)?;
@@ -342,7 +366,7 @@ fn reject<R: Record>(group: Vec<Batch<R>>, error: &Error) {
 }
 
 /// Turns a panic into an error: nothing of a batch is visible before its rename, so nothing is half done.
-pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+pub fn guarded<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         let message = panic.downcast_ref::<String>().map(String::as_str);
         let message = message.or_else(|| panic.downcast_ref::<&str>().copied());

@@ -8,33 +8,48 @@ use std::borrow::Cow;
 
 use crate::date;
 use crate::fields::Fields;
-use crate::process::FIELDS;
-use crate::text::{HostText, decode};
+use crate::process::{EntryFields, FIELDS};
+use crate::text::{HostText, HostTexts, Place, decode};
 
 /// The value of one known field.
-#[derive(Clone, Debug, PartialEq)]
-pub enum HostValue {
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum HostValue<'a> {
     /// The record has no such field, or it is among [`HostFields::rest`].
     Absent,
     /// A string.
-    Text(HostText),
+    Text(HostText<'a>),
     /// A date, in milliseconds since 1970.
     Date(i64),
     /// JSON text of an object or array.
-    Json(HostText),
+    Json(HostText<'a>),
 }
 
 /// A record, field by field.
 #[derive(Clone, Debug)]
 pub struct HostFields {
-    /// In the order of [`FIELDS`].
-    pub known: [HostValue; FIELDS.len()],
-    /// JSON text of an object with all other fields, if there are any.
-    pub rest: Option<HostText>,
+    known: [Slot; FIELDS.len()],
+    rest: Option<Place>,
+    texts: HostTexts,
 }
 
-/// What a known field holds in a record that a store wrote.
-fn shape(field: usize) -> fn(&str) -> Option<HostValue> {
+/// A [`HostValue`] whose text stands with the others.
+#[derive(Clone, Copy, Debug)]
+enum Slot {
+    Absent,
+    Text(Place),
+    Date(i64),
+    Json(Place),
+}
+
+/// What a field's token holds.
+enum Decoded<'a> {
+    Text(Cow<'a, [u8]>),
+    Date(i64),
+    Json(&'a str),
+}
+
+/// How the token of a known field is read, if it holds what a store writes there.
+fn shape(field: usize) -> fn(&str) -> Option<Decoded<'_>> {
     match FIELDS[field] {
         "startTime" | "endTime" => date_value,
         "metadata"
@@ -47,64 +62,74 @@ fn shape(field: usize) -> fn(&str) -> Option<HostValue> {
     }
 }
 
-fn text_value(token: &str) -> Option<HostValue> {
-    Some(HostValue::Text(HostText::new(decode(token)?)))
+fn text_value(token: &str) -> Option<Decoded<'_>> {
+    decode(token).map(Decoded::Text)
 }
 
-fn date_value(token: &str) -> Option<HostValue> {
+fn date_value(token: &str) -> Option<Decoded<'_>> {
     let text = decode(token)?;
     let canonical = std::str::from_utf8(&text).ok().filter(|text| date::is_canonical(text));
     // A text that only JS can read is handed to JS as it is.
-    Some(match canonical.and_then(date::parse) {
-        Some(ms) => HostValue::Date(ms),
-        None => HostValue::Text(HostText::new(text)),
-    })
+    Some(canonical.and_then(date::parse).map_or(Decoded::Text(text), Decoded::Date))
 }
 
-fn json_value(token: &str) -> Option<HostValue> {
-    let nested = token.starts_with(['{', '[']);
-    nested.then(|| HostValue::Json(HostText::new(Cow::Borrowed(token.as_bytes()))))
+fn json_value(token: &str) -> Option<Decoded<'_>> {
+    token.starts_with(['{', '[']).then_some(Decoded::Json(token))
 }
 
 impl HostFields {
     /// Decodes the record whose entry is `entry`.
     pub(crate) fn of(entry: &[u8]) -> Self {
-        let mut decoded = HostFields { known: [const { HostValue::Absent }; FIELDS.len()], rest: None };
-        let entry = std::str::from_utf8(entry).ok().and_then(|text| Fields::parse(text).ok());
-        let process = entry.and_then(|entry| entry.get(b"process"));
-        let Some(fields) = process.and_then(|text| Fields::parse(text).ok()) else {
-            return decoded;
-        };
+        let process =
+            serde_json::from_slice(entry).map_or(Fields::default(), |entry: EntryFields| entry.process);
+        let mut texts = HostTexts::with_capacity(entry.len());
+        let mut known = [Slot::Absent; FIELDS.len()];
         let mut rest = Fields::default();
         // Duplicates: the last one counts, as JSON.parse has it, so it goes through first.
-        for field in fields.0.into_iter().rev() {
-            if let Some(known) = FIELDS.iter().position(|known| known.as_bytes() == &*field.key) {
-                if decoded.known[known] == HostValue::Absent && rest.get(&field.key).is_none() {
-                    match shape(known)(field.value) {
-                        Some(value) => decoded.known[known] = value,
-                        None => rest.0.push(field),
-                    }
-                }
-            } else {
+        for field in process.0.into_iter().rev() {
+            let place = FIELDS.iter().position(|known| known.as_bytes() == &*field.key);
+            let Some(place) = place else {
                 rest.0.push(field);
+                continue;
+            };
+            if !matches!(known[place], Slot::Absent) || rest.get(&field.key).is_some() {
+                continue;
+            }
+            match shape(place)(field.value) {
+                Some(Decoded::Text(text)) => known[place] = Slot::Text(texts.push(&text)),
+                Some(Decoded::Date(ms)) => known[place] = Slot::Date(ms),
+                Some(Decoded::Json(text)) => known[place] = Slot::Json(texts.push(text.as_bytes())),
+                None => rest.0.push(field),
             }
         }
-        if !rest.0.is_empty() {
+        let rest = (!rest.0.is_empty()).then(|| {
             rest.0.reverse();
             let mut text = String::new();
             rest.write(&mut text);
-            decoded.rest = Some(HostText::new(Cow::Owned(text.into_bytes())));
-        }
-        decoded
+            texts.push(text.as_bytes())
+        });
+        texts.shrink();
+        HostFields { known, rest, texts }
+    }
+
+    /// The known fields, in the order of [`FIELDS`].
+    pub fn known(&self) -> impl Iterator<Item = HostValue<'_>> {
+        self.known.iter().map(|slot| match *slot {
+            Slot::Absent => HostValue::Absent,
+            Slot::Text(place) => HostValue::Text(self.texts.get(place)),
+            Slot::Date(ms) => HostValue::Date(ms),
+            Slot::Json(place) => HostValue::Json(self.texts.get(place)),
+        })
+    }
+
+    /// JSON text of an object with all other fields, if there are any.
+    pub fn rest(&self) -> Option<HostText<'_>> {
+        self.rest.map(|place| self.texts.get(place))
     }
 
     /// Memory that the decoded values take, in bytes.
     pub fn size(&self) -> usize {
-        let known = self.known.iter().map(|value| match value {
-            HostValue::Text(text) | HostValue::Json(text) => text.size(),
-            HostValue::Absent | HostValue::Date(_) => 0,
-        });
-        known.sum::<usize>() + self.rest.as_ref().map_or(0, HostText::size)
+        self.texts.size()
     }
 }
 

@@ -74,7 +74,7 @@ fn new_line(out: &mut Vec<u8>, depth: usize, most: usize) -> Option<()> {
 }
 
 /// The offset behind the closing quote of the string whose content begins at `at`.
-fn string_end(bytes: &[u8], mut at: usize) -> usize {
+pub fn string_end(bytes: &[u8], mut at: usize) -> usize {
     while let Some(found) = memchr::memchr2(b'"', b'\\', &bytes[at..]) {
         at += found + 1;
         if bytes[at - 1] == b'"' {

@@ -24,9 +24,18 @@ pub(crate) fn path_for(file: &Path) -> PathBuf {
     place::beside(file, ".lock")
 }
 
-/// Waits a little before the next try; a random while, so that processes that wait for each other don't keep step.
-pub(crate) fn pause() {
-    std::thread::sleep(Duration::from_micros(300 + place::random() % 1500));
+/// Waits a little before the next try.
+pub(crate) fn pause(waited: Duration) {
+    std::thread::sleep(interval(waited, place::random()));
+}
+
+/// A random while, so that processes that wait for each other don't keep step. The lock knows no order: whoever tries
+/// first when it is freed has it, and where several write without a pause, somebody would now and then have no luck for
+/// many seconds. So those who have waited longer try more often than those who have just come.
+fn interval(waited: Duration, random: u64) -> Duration {
+    const EACH: u128 = 250;
+    let eagerness = (1 + waited.as_millis() / EACH).min(16) as u64;
+    Duration::from_micros((300 + random % 1500) / eagerness)
 }
 
 impl Lock {

@@ -42,6 +42,13 @@ pub(crate) fn stamp(fs: &dyn FileSystem, path: &Path) -> Result<Option<Stamp>, E
     }
 }
 
+/// Whether a stat of a data file can't wait for a network. A link may lead to one; where there is no file, the
+/// directory tells.
+pub(crate) fn is_local(fs: &dyn FileSystem, path: &Path) -> bool {
+    let is_missing = || fs.stat_link(path).is_err_and(|error| error.kind() == ErrorKind::NotFound);
+    fs.is_local(path) || is_missing() && fs.is_local(parent(path))
+}
+
 pub(crate) fn must_be_regular(kind: FileKind, path: &Path) -> Result<(), Error> {
     let found = match kind {
         FileKind::Regular => return Ok(()),
@@ -112,12 +119,19 @@ pub(crate) fn unique_tmp(file: &Path) -> PathBuf {
     beside(file, &format!(".{:x}-{:016x}.tmp", std::process::id(), random()))
 }
 
-/// Whether `name` is that of a temporary file of `file`. `{file}.tmp` itself is the plain store's.
+/// Whether `name` is one that [`unique_tmp`] gives to temporary files of `file`. Whatever is named otherwise was made
+/// by somebody else: `{file}.tmp` by a plain store, `{file}.backup.tmp` by a person.
 pub(crate) fn is_tmp_of(file: &Path, name: &OsString) -> bool {
+    let is_hex = |text: &[u8]| text.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     let Some(file) = file.file_name() else { return false };
     let rest = name.as_encoded_bytes().strip_prefix(file.as_encoded_bytes());
     let unique = rest.and_then(|rest| rest.strip_prefix(b".")?.strip_suffix(b".tmp"));
-    unique.is_some_and(|unique| !unique.is_empty())
+    unique.is_some_and(|unique| match unique.iter().position(|&byte| byte == b'-') {
+        Some(dash @ 1..=8) => {
+            unique.len() == dash + 17 && is_hex(&unique[..dash]) && is_hex(&unique[dash + 1..])
+        }
+        _ => false,
+    })
 }
 
 /// Removes what dead writers left behind. Only for the holder of the lock: whatever is there is dead.
@@ -141,14 +155,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_plain_stores_temporary_file_is_left_alone() {
+    fn only_names_that_the_store_gives_are_those_of_its_temporary_files() {
         let file = Path::new("/data/processes.json");
         let is_tmp = |name: &str| is_tmp_of(file, &OsString::from(name));
-        assert!(is_tmp("processes.json.1f-00.tmp"));
-        assert!(is_tmp(unique_tmp(file).file_name().unwrap().to_str().unwrap()));
-        for other in
-            ["processes.json.tmp", "processes.json", "processes.json.lock", "workspaces.json.1.tmp", "a.tmp"]
-        {
+        for _ in 0..100 {
+            assert!(is_tmp(unique_tmp(file).file_name().unwrap().to_str().unwrap()));
+        }
+        for pid in ["1", "1f", "ffffffff"] {
+            assert!(is_tmp(&format!("processes.json.{pid}-0123456789abcdef.tmp")));
+        }
+        for other in [
+            "processes.json.tmp",
+            "processes.json",
+            "processes.json.lock",
+            "processes.json.1f-0123456789abcdef",
+            "processes.json.backup.tmp",
+            "processes.json.2026-01-15.tmp",
+            "processes.json.1f.tmp",
+            "processes.json.1f-.tmp",
+            "processes.json.-0123456789abcdef.tmp",
+            "processes.json.1f-0123456789abcde.tmp",
+            "processes.json.1f-0123456789abcdef0.tmp",
+            "processes.json.1f-0123456789abcdeg.tmp",
+            "processes.json.1F-0123456789abcdef.tmp",
+            "processes.json.123456789-0123456789abcdef.tmp",
+            "processes.json.old.1f-0123456789abcdef.tmp",
+            "workspaces.json.1f-0123456789abcdef.tmp",
+            "a.tmp",
+        ] {
             assert!(!is_tmp(other), "{other}");
         }
     }

@@ -16,6 +16,7 @@ use crate::layout;
 use crate::record::{Patch, Record};
 use crate::snapshot::Content;
 use crate::text::decode;
+pub(crate) use entry::EntryFields;
 use entry::{EntryDoc, ID, INDEXED, PARENT, START, STATUS, Span, TYPE, string};
 
 /// The fields that the store knows, in the order in which they stand in the file.
@@ -222,13 +223,11 @@ impl Record for Process {
     }
 
     fn merge(&self, patch: &Patch) -> Result<Self, Error> {
-        let unreadable = |flaw: Flaw| Error::Internal(format!("a stored record: {}", flaw.expected));
-        let text = std::str::from_utf8(&self.text).map_err(|error| Error::Internal(error.to_string()))?;
-        let mut entry = Fields::parse(text).map_err(unreadable)?;
-        let mut process = Fields::parse(entry.get(b"process").unwrap_or("{}")).map_err(unreadable)?;
+        let EntryFields { tag: old_tag, mut process, rest } = serde_json::from_slice(&self.text)
+            .map_err(|error| Error::Internal(format!("a stored record: {error}")))?;
         patch.apply(&mut process, &REQUIRED)?;
         sort(&mut process);
-        let old_tag = entry.get(b"workspaceId").unwrap_or("\"\"");
+        let old_tag = old_tag.unwrap_or("\"\"");
         // Only metadata that the caller has just given is judged; a stored odd one keeps the old tag.
         let named = patch.names.iter().any(|name| name == b"metadata");
         let tag = match tag(&process, "updates") {
@@ -236,9 +235,7 @@ impl Record for Process {
             Err(error) if named => return Err(error),
             Err(_) => old_tag,
         };
-        entry.remove(b"workspaceId");
-        entry.remove(b"process");
-        let merged = Self::compose(tag, &process, &entry.0, "updates")?;
+        let merged = Self::compose(tag, &process, &rest.0, "updates")?;
         if merged.id != self.id {
             return Err(Error::invalid("updates.id", "must not change"));
         }

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::commit::{Replaced, Turn};
-use crate::error::{Context, Error, Flaw};
+use crate::error::{Context, Error};
 use crate::file::{DataFile, WriteOptions, guarded};
+use crate::fs::Stat;
 use crate::lock::{self, Lock};
 use crate::place;
 use crate::record::Record;
-use crate::snapshot::{Content, Snapshot, skip_white_space};
+use crate::salvage::{Loss, salvage};
+use crate::snapshot::{Content, Snapshot};
 
 /// What a recovery found and did.
 #[derive(Clone, Debug)]
@@ -24,19 +26,6 @@ pub struct Recovery {
     pub kept: usize,
     /// What could not be kept.
     pub lost: Vec<Loss>,
-}
-
-/// A place where something was not a whole record.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Loss {
-    /// Line in the copy of the damaged file, from 1.
-    pub line: usize,
-    /// Column, from 1, in bytes.
-    pub column: usize,
-    /// How many bytes from there on were left out.
-    pub bytes: usize,
-    /// What was expected there.
-    pub expected: String,
 }
 
 impl<R: Record> DataFile<R> {
@@ -68,7 +57,7 @@ impl<R: Record> DataFile<R> {
             return Err(std::io::Error::from(ErrorKind::UnexpectedEof)).context("read", &path);
         }
         let (content, lost) = salvage::<R>(&bytes);
-        let backup = self.copy_aside(&path, &bytes, before.mode, options.durable)?;
+        let backup = self.copy_aside(&path, &bytes, &before, options.durable)?;
         let kept = content.records().len();
         let damaged = Snapshot::new(Arc::new(Content::<R>::empty()), before.stamp, fs.now(), None);
         match self.replace(&turn, &damaged, Arc::new(content), options.durable, false)? {
@@ -96,11 +85,12 @@ impl<R: Record> DataFile<R> {
             if began.elapsed() >= timeout {
                 return Err(Error::Locked { path, waited: began.elapsed() });
             }
-            lock::pause();
+            lock::pause(began.elapsed());
         }
     }
 
-    fn copy_aside(&self, path: &Path, bytes: &[u8], mode: u32, durable: bool) -> Result<PathBuf, Error> {
+    /// A copy that whoever may read the file may read, and that is on disk before the file is replaced.
+    fn copy_aside(&self, path: &Path, bytes: &[u8], of: &Stat, durable: bool) -> Result<PathBuf, Error> {
         let fs = &*self.fs;
         let mut moment = fs.now().as_nanos() / 1_000_000;
         loop {
@@ -113,10 +103,15 @@ impl<R: Record> DataFile<R> {
                 created => created.context("open", &backup)?,
             };
             let filled = copy.write_all(&[bytes]).context("write", &backup).and_then(|()| {
-                if copy.stat().context("fstat", &backup)?.stamp.size != bytes.len() as u64 {
+                let filled = copy.stat().context("fstat", &backup)?;
+                if filled.stamp.size != bytes.len() as u64 {
                     return Err(std::io::Error::from(ErrorKind::WriteZero)).context("write", &backup);
                 }
-                copy.set_mode(mode).context("fchmod", &backup)?;
+                place::give(&*copy, of.owner);
+                // Some file systems have one mode for all files, and refuse to set any.
+                if filled.mode != of.mode {
+                    copy.set_mode(of.mode).context("fchmod", &backup)?;
+                }
                 if durable {
                     copy.sync().context("fsync", &backup)?;
                     fs.sync_dir(place::parent(&backup)).context("fsync", place::parent(&backup))?;
@@ -137,90 +132,9 @@ fn timestamp(ms: i128) -> String {
     date.unwrap_or_default().format("%Y%m%dT%H%M%S%3fZ").to_string()
 }
 
-/// Every whole record of a damaged text, and what lay between them.
-fn salvage<R: Record>(text: &[u8]) -> (Content<R>, Vec<Loss>) {
-    let mut records = Vec::new();
-    let mut lost: Vec<Loss> = Vec::new();
-    let mut at = 0;
-    // Where the damage began that is being passed over, and what was missed there.
-    let mut damage: Option<Flaw> = None;
-    let mut close = |damage: &mut Option<Flaw>, end: usize| {
-        if let Some(flaw) = damage.take() {
-            let (line, column) = flaw.position(text);
-            lost.push(Loss { line, column, bytes: end - flaw.offset, expected: flaw.expected });
-        }
-    };
-    loop {
-        // What belongs between records is no loss.
-        let gap = text[at..].iter().take_while(|byte| b" \t\r\n,[]".contains(byte)).count();
-        if damage.is_none() {
-            at += gap;
-        }
-        let Some(found) = memchr::memchr(b'{', &text[at..]) else { break };
-        if found > 0 && damage.is_none() {
-            damage = Some(Flaw::new(at, "expected a record"));
-        }
-        let start = at + found;
-        match if may_open_record(text, start) {
-            R::read(&text[start..])
-        } else {
-            Err(Flaw::new(0, "expected a record"))
-        } {
-            Ok((record, length)) => {
-                close(&mut damage, start);
-                records.push(Arc::new(record));
-                at = start + length;
-            }
-            Err(flaw) => {
-                damage.get_or_insert(Flaw::new(start, flaw.expected));
-                at = start + 1;
-            }
-        }
-    }
-    if damage.is_none() && at < text.len() {
-        damage = Some(Flaw::new(at, "expected a record"));
-    }
-    close(&mut damage, text.len());
-    (Content::of(records), lost)
-}
-
-/// Whether the brace at `start` could begin a record: it opens an object with fields that is no field itself.
-fn may_open_record(text: &[u8], start: usize) -> bool {
-    let before = text[..start].iter().rfind(|byte| !b" \t\r\n".contains(byte));
-    before != Some(&b':') && text.get(skip_white_space(text, start + 1)) == Some(&b'"')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::process::Process;
-
-    fn entry(id: &str) -> String {
-        format!(
-            "{{\"workspaceId\":\"w\",\"process\":{{\"id\":\"{id}\",\"status\":\"running\",\"startTime\":\"2026-01-01\",\"metadata\":{{\"a\":{{}}}}}}}}"
-        )
-    }
-
-    fn ids(text: &str) -> (Vec<String>, usize) {
-        let (content, lost) = salvage::<Process>(text.as_bytes());
-        let ids = content.records().iter().map(|record| String::from_utf8_lossy(record.id()).into_owned());
-        (ids.collect(), lost.len())
-    }
-
-    #[test]
-    fn records_before_and_behind_the_damage_are_kept() {
-        let (a, b, c) = (entry("a"), entry("b"), entry("c"));
-        let whole = format!("[\n  {a},\n  {b},\n  {c}\n]");
-        for cut in 1..b.len() - 1 {
-            let middle = format!("[\n  {a},\n  {},\n  {c}\n]", &b[..cut]);
-            assert_eq!(ids(&middle), (vec!["a".into(), "c".into()], 1), "{middle}");
-            let end = &whole[..whole.find(&c).unwrap() + cut];
-            assert_eq!(ids(end), (vec!["a".into(), "b".into()], 1), "{end}");
-        }
-        assert_eq!(ids(&format!("{a}{b}")), (vec!["a".into(), "b".into()], 0));
-        assert_eq!(ids(&format!("\0\0{a}\0")), (vec!["a".into()], 2));
-        assert_eq!(ids(""), (vec![], 0));
-    }
 
     #[test]
     fn the_name_of_the_copy_is_a_date() {

@@ -35,42 +35,84 @@ impl Visitor<'_> for Bytes {
 }
 
 /// A string as the host wants it: one byte a unit where that is enough.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum HostText {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostText<'a> {
     /// Units up to 0xFF, one byte each.
-    Latin1(Box<[u8]>),
+    Latin1(&'a [u8]),
     /// UTF-16 units, lone surrogates included.
-    Utf16(Box<[u16]>),
+    Utf16(&'a [u16]),
 }
 
-impl HostText {
-    /// From WTF-8.
-    pub fn new(wtf8: Cow<'_, [u8]>) -> Self {
-        if wtf8.is_ascii() {
-            return HostText::Latin1(wtf8.into_owned().into_boxed_slice());
-        }
-        // The lead bytes C2 and C3 encode U+0080 to U+00FF; any higher lead byte needs UTF-16.
-        if wtf8.iter().all(|&byte| byte < 0xc4) {
-            let mut units = Vec::with_capacity(wtf8.len());
-            let mut bytes = wtf8.iter();
-            while let Some(&byte) = bytes.next() {
-                units.push(if byte < 0x80 {
-                    byte
-                } else {
-                    (byte << 6) | (bytes.next().copied().unwrap_or(0x80) & 0x3f)
-                });
-            }
-            return HostText::Latin1(units.into_boxed_slice());
-        }
-        HostText::Utf16(to_utf16(&wtf8).into_boxed_slice())
-    }
-
+impl HostText<'_> {
     /// Memory that the text takes, in bytes.
     pub fn size(&self) -> usize {
         match self {
             HostText::Latin1(bytes) => bytes.len(),
             HostText::Utf16(units) => units.len() * 2,
         }
+    }
+}
+
+/// The texts of one record, close together: one allocation for most records, and few cache lines for the short texts.
+#[derive(Clone, Debug, Default)]
+pub struct HostTexts {
+    latin1: Vec<u8>,
+    utf16: Vec<u16>,
+}
+
+/// Where a text stands among the others.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    is_wide: bool,
+    // No record is larger than u32 counts: see `layout::MAX_RECORD`.
+    start: u32,
+    length: u32,
+}
+
+impl HostTexts {
+    /// No texts yet, with room for so many bytes.
+    pub fn with_capacity(bytes: usize) -> Self {
+        HostTexts { latin1: Vec::with_capacity(bytes), utf16: Vec::new() }
+    }
+
+    /// Adds a text, given as WTF-8.
+    pub fn push(&mut self, wtf8: &[u8]) -> Place {
+        // The lead bytes C2 and C3 encode U+0080 to U+00FF; any higher lead byte needs UTF-16.
+        let is_wide = wtf8.iter().any(|&byte| byte >= 0xc4);
+        let start = if is_wide { self.utf16.len() } else { self.latin1.len() };
+        if is_wide {
+            self.utf16.extend(to_utf16(wtf8));
+        } else if wtf8.is_ascii() {
+            self.latin1.extend_from_slice(wtf8);
+        } else {
+            let mut bytes = wtf8.iter();
+            while let Some(&byte) = bytes.next() {
+                self.latin1.push(if byte < 0x80 {
+                    byte
+                } else {
+                    (byte << 6) | (bytes.next().copied().unwrap_or(0x80) & 0x3f)
+                });
+            }
+        }
+        let end = if is_wide { self.utf16.len() } else { self.latin1.len() };
+        Place { is_wide, start: start as u32, length: (end - start) as u32 }
+    }
+
+    /// The text at a place.
+    pub fn get(&self, Place { is_wide, start, length }: Place) -> HostText<'_> {
+        let range = start as usize..(start + length) as usize;
+        if is_wide { HostText::Utf16(&self.utf16[range]) } else { HostText::Latin1(&self.latin1[range]) }
+    }
+
+    /// Gives back room that no text needed.
+    pub fn shrink(&mut self) {
+        self.latin1.shrink_to_fit();
+        self.utf16.shrink_to_fit();
+    }
+
+    /// Memory that the texts take, in bytes.
+    pub fn size(&self) -> usize {
+        self.latin1.len() + self.utf16.len() * 2
     }
 }
 
@@ -124,8 +166,17 @@ pub fn from_utf16(units: &[u16]) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    fn host(token: &str) -> HostText {
-        HostText::new(decode(token).unwrap())
+    #[track_caller]
+    fn assert_host(token: &str, expected: HostText) {
+        let mut texts = HostTexts::default();
+        // Each finds its own among others.
+        texts.push("before \u{e9} \u{20ac}".as_bytes());
+        texts.push("before \u{e9}".as_bytes());
+        let place = texts.push(&decode(token).unwrap());
+        texts.push("behind \u{20ac}".as_bytes());
+        texts.push(b"behind");
+        texts.shrink();
+        assert_eq!(texts.get(place), expected);
     }
 
     #[test]
@@ -151,15 +202,15 @@ mod tests {
             let token: String =
                 format!("\"{}\"", units.iter().map(|unit| format!("\\u{unit:04x}")).collect::<String>());
             assert_eq!(decode(&token).unwrap().as_ref(), wtf8, "{token}");
-            assert_eq!(host(&token), HostText::Utf16(units.into()));
+            assert_host(&token, HostText::Utf16(&units));
         }
     }
 
     #[test]
     fn the_host_gets_one_byte_a_unit_where_that_is_enough() {
-        assert_eq!(host("\"abc\""), HostText::Latin1((*b"abc").into()));
-        assert_eq!(host("\"a\u{80}\u{e9}\u{ff}\""), HostText::Latin1([0x61, 0x80, 0xe9, 0xff].into()));
-        assert_eq!(host("\"\u{100}\""), HostText::Utf16([0x100].into()));
-        assert_eq!(host("\"\u{1f600}\""), HostText::Utf16([0xd83d, 0xde00].into()));
+        assert_host("\"abc\"", HostText::Latin1(b"abc"));
+        assert_host("\"a\u{80}\u{e9}\u{ff}\"", HostText::Latin1(&[0x61, 0x80, 0xe9, 0xff]));
+        assert_host("\"\u{100}\"", HostText::Utf16(&[0x100]));
+        assert_host("\"\u{1f600}\"", HostText::Utf16(&[0xd83d, 0xde00]));
     }
 }

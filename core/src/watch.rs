@@ -15,7 +15,7 @@ use notify::event::{AccessKind, AccessMode, RemoveKind};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 
 use crate::commit::Receipt;
-use crate::error::{Context, Error};
+use crate::error::{Context, Error, words};
 use crate::file::DataFile;
 use crate::place;
 use crate::process::Process;
@@ -43,6 +43,9 @@ pub struct Watch {
 /// The records that need not be reported, by id. `None` until the file could be read for the first time.
 #[derive(Debug, Default)]
 struct Known(Mutex<Option<ById>>);
+
+/// "Too many open files", on all systems with such numbers.
+const EMFILE: i32 = 24;
 
 type ById = HashMap<Arc<[u8]>, Arc<Process>>;
 
@@ -239,7 +242,7 @@ fn is_gone(error: &notify::Error) -> bool {
 
 fn refused(error: notify::Error, path: &Path) -> Error {
     let (kind, os, reason) = match error.kind {
-        notify::ErrorKind::Io(error) => (error.kind(), error.raw_os_error(), error.to_string()),
+        notify::ErrorKind::Io(error) => (error.kind(), error.raw_os_error(), reason(&error)),
         notify::ErrorKind::MaxFilesWatch => (
             std::io::ErrorKind::StorageFull,
             None,
@@ -248,4 +251,14 @@ fn refused(error: notify::Error, path: &Path) -> Error {
         _ => (std::io::ErrorKind::Other, None, error.to_string()),
     };
     Error::System { syscall: "watch", path: path.to_owned(), kind, os, reason, committed: false }
+}
+
+/// The system's words and, where it has run out of something, what can be done.
+fn reason(error: &std::io::Error) -> String {
+    let mut reason = words(error);
+    if error.raw_os_error() == Some(EMFILE) {
+        // Linux says this of its notification instances as well.
+        reason += " (see ulimit -n and, on Linux, fs.inotify.max_user_instances)";
+    }
+    reason
 }

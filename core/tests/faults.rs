@@ -241,6 +241,26 @@ fn a_rename_that_is_refused_for_a_moment_is_tried_again() {
 }
 
 #[test]
+fn a_temporary_file_that_could_not_be_removed_goes_with_the_next_commit() {
+    for op in [Op::Write, Op::Sync] {
+        let failure = Failure::Errno(EIO);
+        let case =
+            Case { start: Start::Filled, step: Step::Add, warm: true, at: 0, failure, reach: Reach::All };
+        let at = first(op, &case.run(None).0);
+        let (client, result) = Case { at, ..case }.run(Some(failure));
+        assert!(matches!(result, Err(Error::System { syscall: "write" | "fsync", .. })), "{result:?}");
+        client.calls();
+        let left =
+            || client.names_in(Path::new(DIR)).into_iter().filter(|name| name.ends_with(".tmp")).count();
+        assert_eq!(left(), 1, "the removal has failed, too");
+        // A call that has nothing to write sweeps as well.
+        let next = if op == Op::Write { Step::Add } else { Step::Nothing };
+        next.run(&open(&client.another()), 2).unwrap();
+        assert_eq!(left(), 0);
+    }
+}
+
+#[test]
 fn a_read_that_fails_says_why_and_the_next_one_works() {
     let mut tried = 0;
     for start in Start::ALL {

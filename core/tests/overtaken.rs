@@ -5,7 +5,7 @@ mod simulated;
 
 use std::path::Path;
 
-use file_process_store_core::{Mutation, Patch, Store, WriteOptions};
+use file_process_store_core::{Mutation, Patch, Process, Store, WriteOptions};
 use histories::trusted::{file, shown, text, trusted};
 use histories::{DIR, Step, open, process, put};
 use simulated::{Client, Failure, Op, Reach};
@@ -75,6 +75,35 @@ fn a_receipt_tells_how_often_its_commit_was_tried_again() {
     assert_eq!(commit(&overtaken), (1, 1));
 }
 
+/// A plain store that writes without a pause would keep every commit from ending. After 64 attempts the store goes
+/// ahead, as it would if the other had come in just behind its last look; so does a call that changes nothing.
+#[test]
+fn a_plain_store_that_never_rests_keeps_no_call_waiting_for_ever() {
+    for prompt in ["short".into(), "x".repeat(200_000)] {
+        for (call, id) in [(Op::CreateNew, "p1"), (Op::Open, "p2")] {
+            let (client, store) = trusted();
+            store.processes.apply(vec![put(&process("p9", "running", 1))], WriteOptions::default()).unwrap();
+            let theirs = text(0).replace("turn 0", &prompt);
+            write_before_every(call, &client, theirs, 500);
+            let receipt = store.processes.apply(vec![merge(id)], WriteOptions::default()).unwrap();
+            assert_eq!(receipt.results[0].as_ref().unwrap().count, usize::from(id == "p1"));
+            assert_eq!(receipt.commit.retries, 64, "{call:?}, {} bytes", prompt.len());
+        }
+    }
+}
+
+/// Has a plain store write before each of the next calls of a kind.
+fn write_before_every(call: Op, client: &Client, theirs: String, times: usize) {
+    let (us, other) = (client.clone(), client.another());
+    client.interrupt_first(call, move || {
+        // Never the same twice, not even in size.
+        other.write_by_rename(file(), format!("{theirs}{}", " ".repeat(times)));
+        if times > 1 {
+            write_before_every(call, &us, theirs, times - 1);
+        }
+    });
+}
+
 /// Right after our own commit the stamp is too young to tell. A large file is then compared while the next one is
 /// being written, a small one before.
 #[test]
@@ -96,11 +125,14 @@ fn what_others_write_in_place_right_after_our_own_commit_is_kept() {
     }
 }
 
+fn merge(id: &str) -> Mutation<Process> {
+    let patch = Patch { text: "{\"error\":\"e\"}".into(), names: vec![b"error".to_vec()] };
+    Mutation::Merge { id: id.into(), patch }
+}
+
 /// How many records an update of this id has changed.
 fn update(store: &Store, id: &str) -> usize {
-    let patch = Patch { text: "{\"error\":\"e\"}".into(), names: vec![b"error".to_vec()] };
-    let merge = Mutation::Merge { id: id.into(), patch };
-    let receipt = store.processes.apply(vec![merge], WriteOptions::default()).unwrap();
+    let receipt = store.processes.apply(vec![merge(id)], WriteOptions::default()).unwrap();
     receipt.results[0].as_ref().unwrap().count
 }
 

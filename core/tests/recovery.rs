@@ -9,7 +9,7 @@ mod simulated;
 use std::path::Path;
 
 use file_process_store_core::{Error, Recovery, WriteOptions};
-use histories::{DIR, PROCESSES, open, process};
+use histories::{DIR, PROCESSES, Start, Step, open, process};
 use simulated::{Client, Entry, Failure, Op, Reach, World, survivors};
 
 const EIO: i32 = 5;
@@ -69,6 +69,26 @@ fn a_recovery_keeps_whole_records_and_a_copy_of_the_damage() {
     assert_eq!(client.content(Path::new(PROCESSES)).unwrap(), mended());
     let again = recover(&client).unwrap();
     assert_eq!((again.backup, again.kept), (None, 2), "there is nothing to mend any more");
+}
+
+#[test]
+fn the_copy_belongs_to_whom_the_file_belongs_to() {
+    const USER: (u32, u32) = (1001, 1002);
+    let client = client();
+    client.set_owner(Path::new(PROCESSES), USER);
+    client.world(|world| world.user = (0, 0));
+    let backup = recover(&client).unwrap().backup.unwrap();
+    assert_eq!([client.owner(&backup), client.owner(Path::new(PROCESSES))], [Some(USER); 2]);
+}
+
+/// Some file systems have one mode for all files, and refuse to set any.
+#[test]
+fn a_recovery_needs_no_modes() {
+    let client = Start::EmptyDirectory.client();
+    client.world(|world| world.refuses_modes = true);
+    Step::Add.run(&open(&client), 1).unwrap();
+    client.write_in_place(Path::new(PROCESSES), damaged());
+    assert_eq!(recover(&client).unwrap().kept, 2);
 }
 
 #[test]

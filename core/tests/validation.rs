@@ -6,8 +6,9 @@ mod simulated;
 
 use std::path::Path;
 
+use file_process_store_core::Store;
 use histories::trusted::{assert_truth, file, shown, text, trusted};
-use histories::{DIR, Step, open};
+use histories::{DIR, Start, Step, WORKSPACES, open};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use simulated::{Client, MILLISECOND, Op, SECOND, World};
@@ -44,6 +45,46 @@ fn a_write_in_place_within_the_tick_of_our_own_commit_is_seen() {
     client.write_in_place(file(), ours.replace("turn 1", "turn 2"));
     let content = store.processes.read().unwrap();
     assert!(shown(&content).contains("turn 2"));
+}
+
+#[test]
+fn where_each_change_tells_our_own_commit_needs_no_second_look_and_hides_no_write_in_place() {
+    let (client, store) = trusted();
+    client.world(|world| world.multigrain = true);
+    for turn in 1..9 {
+        Step::Replace.run(&store, turn).unwrap();
+        assert!(store.processes.peek().is_some());
+        assert_truth_of(&client, &store);
+        let ours = String::from_utf8(client.content(file()).unwrap()).unwrap();
+        client.write_in_place(file(), ours.replace(&format!("turn {turn}"), "turn 9"));
+        assert!(store.processes.peek().is_none());
+        assert_truth_of(&client, &store);
+    }
+}
+
+#[test]
+fn a_write_in_place_at_any_moment_of_our_own_commit_is_seen_afterwards() {
+    for multigrain in [false, true] {
+        let mut at = 0;
+        loop {
+            let (client, store) = trusted();
+            client.world(|world| world.multigrain = multigrain);
+            let other = client.another();
+            client.interrupt(at, move || {
+                if let Some(now) = other.content(file()) {
+                    let now = String::from_utf8(now).unwrap();
+                    other.write_in_place(file(), now.replace("turn 1", "turn 9").replace("turn 0", "turn 8"));
+                }
+            });
+            Step::Replace.run(&store, 1).unwrap();
+            let calls = client.calls().len();
+            assert_truth_of(&client, &store);
+            if at > calls {
+                break;
+            }
+            at += 1;
+        }
+    }
 }
 
 #[test]
@@ -158,6 +199,28 @@ fn a_file_on_a_network_is_never_answered_for_without_waiting() {
 }
 
 #[test]
+fn a_link_to_a_file_on_a_network_is_never_answered_for_without_waiting() {
+    let client = Start::Linked.client();
+    let store = open(&client);
+    store.processes.read().unwrap();
+    assert!(store.processes.peek().is_some(), "both ends are local");
+    client.world(|world| world.network = Some(world.lookup(Path::new("/home/shared"), true).unwrap()));
+    let store = open(&client);
+    store.processes.read().unwrap();
+    assert!(store.processes.peek().is_none());
+    // A link that leads nowhere yet may lead to a network.
+    client.remove_file(Path::new("/home/shared/all.json"));
+    assert!(store.processes.read().unwrap().records().is_empty());
+    assert!(store.processes.peek().is_none());
+    // The other file of this directory is none, and local.
+    store.workspaces.read().unwrap();
+    assert!(store.workspaces.peek().is_some());
+    client.remove_file(Path::new(WORKSPACES));
+    store.workspaces.read().unwrap();
+    assert!(store.workspaces.peek().is_some(), "where there is no file, the directory tells");
+}
+
+#[test]
 fn a_read_of_an_unchanged_file_costs_one_stat() {
     let (client, store) = trusted();
     client.calls();
@@ -179,6 +242,19 @@ fn reading_where_there_is_nothing_creates_nothing() {
         step.run(&store, 1).unwrap();
     }
     assert!(client.names_in(Path::new("/")).is_empty());
+}
+
+/// What the store reads and what the disk holds, white space left aside.
+fn seen_and_true(client: &Client, store: &Store) -> (String, String) {
+    let truth = client.content(file()).map_or("[]".into(), |bytes| String::from_utf8(bytes).unwrap());
+    let squeezed = |text: &str| text.replace(['\n', ' '], "");
+    (squeezed(&shown(&store.processes.read().unwrap())), squeezed(&truth))
+}
+
+#[track_caller]
+fn assert_truth_of(client: &Client, store: &Store) {
+    let (seen, truth) = seen_and_true(client, store);
+    assert_eq!(seen, truth);
 }
 
 /// What anybody may do to the file between two reads.
@@ -216,9 +292,11 @@ proptest! {
     fn the_next_read_sees_the_truth(
         acts in prop::collection::vec((act(), any::<bool>()), 1..40),
         tick in prop_oneof![Just(MILLISECOND), Just(4 * MILLISECOND), Just(16 * MILLISECOND), Just(SECOND), Just(2 * SECOND)],
+        multigrain: bool,
     ) {
         let client = Client::new(World::new());
         client.world(|world| world.clock.tick = tick);
+        client.world(|world| world.multigrain = multigrain);
         client.make_dirs(Path::new(DIR));
         let store = open(&client);
         let mut back = 3600 * SECOND;
@@ -239,10 +317,8 @@ proptest! {
                 }
             }
             if look {
-                let truth = client.content(file()).map_or("[]".into(), |bytes| String::from_utf8(bytes).unwrap());
-                let squeezed = |text: &str| text.replace(['\n', ' '], "");
-                let seen = squeezed(&shown(&store.processes.read().unwrap()));
-                prop_assert_eq!(seen, squeezed(&truth), "after {:?}", act);
+                let (seen, truth) = seen_and_true(&client, &store);
+                prop_assert_eq!(seen, truth, "after {:?}", act);
             }
         }
     }

@@ -4,13 +4,14 @@
 import { damage } from './damage.mjs';
 import { kill } from './kill.mjs';
 import { lock } from './lock.mjs';
+import { model } from './model.mjs';
 import { plain } from './plain.mjs';
 import { power } from './power.mjs';
 import { syscalls } from './syscalls.mjs';
 import { Tally } from './tally.mjs';
 import { workers } from './workers.mjs';
 
-const SCENARIOS = { kill, syscalls, lock, workers, plain, damage, power };
+const SCENARIOS = { kill, syscalls, lock, workers, plain, damage, model, power };
 
 function readArguments(args) {
   const names = [];

@@ -3,7 +3,7 @@
 import { MUTATIONS, Trials, inParallel } from '../../__test__/faults/trials.mjs';
 import { whyNoTracing } from '../../__test__/faults/victim.mjs';
 
-const ERRORS = ['EIO', 'ENOSPC', 'EACCES', 'EDQUOT', 'EROFS', 'EMFILE'];
+const ERRORS = ['EIO', 'ENOSPC', 'EACCES', 'EBUSY', 'EPERM', 'EINTR', 'EDQUOT', 'EROFS', 'EMFILE'];
 
 export async function syscalls(tally) {
   const reason = whyNoTracing();
@@ -27,10 +27,10 @@ export async function syscalls(tally) {
         tally.goesOn();
         tally.add(1, { wrong: told(wrong, `${code} at ${point.text}`) });
       });
+      tally.acknowledged += trials.acknowledged;
       trials.close();
       console.log(`${name}${durable ? '' : ', without syncs'}: ${trials.calls.length} calls`);
     }
   }
-  tally.acknowledged = 2 * tally.faults;
   tally.remark = `${kills} kills, ${errors} errors`;
 }

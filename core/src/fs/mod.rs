@@ -87,6 +87,9 @@ pub trait File: Debug + Send + Sync {
     fn set_owner(&self, owner: (u32, u32)) -> io::Result<()>;
     /// Takes the exclusive advisory lock; false if somebody else holds it.
     fn try_lock(&self) -> io::Result<bool>;
+    /// Whether any change that follows a stat of the file is certain to get another change time, however soon it
+    /// comes. May change the file's change time, and so is only for a new file that nobody else knows.
+    fn tells_each_change(&self) -> bool;
 }
 
 /// A file system and its clock.
@@ -117,7 +120,7 @@ pub trait FileSystem: Debug + Send + Sync {
     fn set_dir_owner(&self, dir: &Path, owner: (u32, u32)) -> io::Result<()>;
     /// The clock that this file system stamps its files with, or one that is never behind it.
     fn now(&self) -> FileTime;
-    /// Whether a stat of this path can't wait for a network.
+    /// Whether a stat of this path can't wait for a network, links followed. False where nothing is there.
     fn is_local(&self, path: &Path) -> bool;
     /// Whether stamps identify files, and open files may be kept while others replace them (Unix).
     fn has_identity(&self) -> bool;

@@ -81,6 +81,10 @@ impl File for RealFile {
             Err(TryLockError::Error(error)) => Err(error),
         }
     }
+
+    fn tells_each_change(&self) -> bool {
+        has_multigrain_times(self).unwrap_or(false)
+    }
 }
 
 impl FileSystem for RealFs {
@@ -138,7 +142,11 @@ impl FileSystem for RealFs {
 
     #[cfg(unix)]
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        fs::File::open(dir)?.sync_all()
+        let dir = fs::File::open(dir)?;
+        dir.sync_all()?;
+        // An XFS that has shut itself down, for an error of its disk, says that it has synced a directory although it
+        // has not. It answers no stat any more.
+        dir.metadata().map(drop)
     }
 
     #[cfg(unix)]
@@ -208,19 +216,10 @@ fn not_through_links(_options: &mut OpenOptions) {}
 /// Only file systems that are known to be local count: a stat on any other may wait for a server.
 #[cfg(target_os = "linux")]
 fn is_local(path: &Path) -> bool {
-    // From linux/magic.h: ext2-4, xfs, btrfs, tmpfs, ramfs, overlayfs, f2fs, zfs, bcachefs.
-    const LOCAL: [u32; 9] = [
-        0xef53,
-        0x5846_5342,
-        0x9123_683e,
-        0x0102_1994,
-        0x8584_58f6,
-        0x794c_7630,
-        0xf2f5_2010,
-        0x2fc1_2fc1,
-        0xca45_1a4e,
-    ];
-    rustix::fs::statfs(path).is_ok_and(|found| LOCAL.contains(&(found.f_type as u32)))
+    // From linux/magic.h: those with multigrain times, ramfs, overlayfs, f2fs, zfs, bcachefs.
+    const OTHERS: [u32; 5] = [0x8584_58f6, 0x794c_7630, 0xf2f5_2010, 0x2fc1_2fc1, 0xca45_1a4e];
+    let is_known = |kind| MULTIGRAIN.contains(&kind) || OTHERS.contains(&kind);
+    rustix::fs::statfs(path).is_ok_and(|found| is_known(found.f_type as u32))
 }
 
 #[cfg(target_os = "macos")]
@@ -232,6 +231,43 @@ fn is_local(path: &Path) -> bool {
 #[cfg(not(any(target_os = "linux", target_os = "macos")))]
 fn is_local(_path: &Path) -> bool {
     false
+}
+
+/// From linux/magic.h: ext2-4, xfs, btrfs, tmpfs.
+#[cfg(target_os = "linux")]
+const MULTIGRAIN: [u32; 4] = [0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994];
+
+/// Linux stamps files with a clock that stands still between two ticks. Since 6.13 it takes the exact time where a file
+/// is changed again after a stat and the tick is still the same, on these file systems
+/// (Documentation/filesystems/multigrain-ts.rst). A stamp that is ahead of the clock of ticks shows that the kernel
+/// does so, and that the file system has room for such times; this is remembered of its device.
+#[cfg(target_os = "linux")]
+fn has_multigrain_times(file: &RealFile) -> io::Result<bool> {
+    use std::sync::{Mutex, PoisonError};
+
+    static SHOWN: Mutex<Vec<u64>> = Mutex::new(Vec::new());
+    let before = file.stat()?;
+    if SHOWN.lock().unwrap_or_else(PoisonError::into_inner).contains(&before.stamp.dev) {
+        return Ok(true);
+    }
+    file.set_mode(before.mode)?;
+    let ctime = file.stat()?.stamp.ctime;
+    let ticks = rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse);
+    let is_ahead = (ctime.seconds, i64::from(ctime.nanos)) > (ticks.tv_sec, ticks.tv_nsec);
+    // A stamp from the future shows nothing but a clock that was set back.
+    let shows = is_ahead && ctime <= RealFs.now() && {
+        let kind = rustix::fs::fstatfs(&file.0)?.f_type as u32;
+        MULTIGRAIN.contains(&kind)
+    };
+    if shows {
+        SHOWN.lock().unwrap_or_else(PoisonError::into_inner).push(before.stamp.dev);
+    }
+    Ok(shows)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn has_multigrain_times(_file: &RealFile) -> io::Result<bool> {
+    Ok(false)
 }
 
 fn file_time(time: SystemTime) -> FileTime {
@@ -302,6 +338,45 @@ mod tests {
         assert_eq!(file_time(before), FileTime { seconds: -2, nanos: 999_999_750 });
         assert_eq!(file_time(before).as_nanos(), -1_000_000_250);
         assert_eq!(file_time(UNIX_EPOCH - Duration::from_secs(3)), FileTime { seconds: -3, nanos: 0 });
+    }
+
+    #[test]
+    fn where_each_change_is_said_to_tell_it_does() {
+        let dir = tempfile::tempdir().unwrap();
+        let (tmp, path) = (dir.path().join("tmp"), dir.path().join("file"));
+        for turn in 0..500 {
+            let mut file = RealFs.create_new(&tmp).unwrap();
+            let tells = file.tells_each_change();
+            file.write_all(&[b"before"]).unwrap();
+            let written = file.stat().unwrap().stamp;
+            RealFs.rename(&tmp, &path).unwrap();
+            let renamed = file.stat().unwrap().stamp;
+            let mut other = OpenOptions::new().write(true).open(&path).unwrap();
+            other.write_all(b"after!").unwrap();
+            let changed = file.stat().unwrap().stamp;
+            if tells {
+                assert_eq!(written.mtime, renamed.mtime, "a rename doesn't change the time of the content");
+                assert!(changed.ctime > renamed.ctime && changed.mtime > renamed.mtime, "turn {turn}");
+            }
+        }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn nothing_is_created_where_something_is_already_and_no_planted_link_is_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        fs::write(at("victim"), "precious").unwrap();
+        for (name, target) in [("to a file", "victim"), ("to nothing", "missing"), ("to itself", "to itself")]
+        {
+            std::os::unix::fs::symlink(target, at(name)).unwrap();
+        }
+        for name in ["victim", "to a file", "to nothing", "to itself"] {
+            let refused = RealFs.create_new(&at(name)).unwrap_err();
+            assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists, "{name}");
+        }
+        assert_eq!(fs::read(at("victim")).unwrap(), b"precious");
+        assert!(!at("missing").exists());
     }
 
     #[test]

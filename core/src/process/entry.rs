@@ -7,7 +7,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::error::Flaw;
-use crate::fields;
+use crate::fields::{self, Field, Fields};
 use crate::text::decode;
 
 /// The fields of a process that the index holds, or knows the place of. Together with the workspace they are a
@@ -113,6 +113,48 @@ impl<'de: 'a, 'a> Deserialize<'de> for ProcessDoc<'a> {
         }
 
         deserializer.deserialize_map(Inner)
+    }
+}
+
+/// An entry as its fields, those of the process included, all in one scan.
+#[derive(Default)]
+pub struct EntryFields<'a> {
+    /// The token of the workspace tag.
+    pub tag: Option<&'a str>,
+    pub process: Fields<'a>,
+    /// What else stands in the entry.
+    pub rest: Fields<'a>,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for EntryFields<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entry;
+
+        impl<'de> Visitor<'de> for Entry {
+            type Value = EntryFields<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("an object with workspaceId and process")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+                let mut entry = EntryFields::default();
+                while let Some(name) = map.next_key::<&RawValue>()? {
+                    let key = fields::key(name.get());
+                    match &*key {
+                        b"workspaceId" => entry.tag = Some(map.next_value::<&RawValue>()?.get()),
+                        b"process" => entry.process = map.next_value()?,
+                        _ => {
+                            let value = map.next_value::<&RawValue>()?.get();
+                            entry.rest.0.push(Field { key, name: name.get(), value });
+                        }
+                    }
+                }
+                Ok(entry)
+            }
+        }
+
+        deserializer.deserialize_map(Entry)
     }
 }
 

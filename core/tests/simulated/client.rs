@@ -212,8 +212,11 @@ impl FileSystem for Client {
         self.world(|world| world.clock.now())
     }
 
-    fn is_local(&self, _path: &Path) -> bool {
-        self.world(|world| world.local)
+    fn is_local(&self, path: &Path) -> bool {
+        self.world(|world| match world.find(path, true) {
+            Ok(found) if found.id.is_some() => world.local && world.network != Some(found.dir),
+            _ => false,
+        })
     }
 
     fn has_identity(&self) -> bool {

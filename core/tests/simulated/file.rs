@@ -122,4 +122,8 @@ impl File for OpenFile {
             Ok(free)
         })
     }
+
+    fn tells_each_change(&self) -> bool {
+        self.client.world(|world| world.multigrain)
+    }
 }

@@ -44,11 +44,20 @@ pub struct Node {
     pub owner: (u32, u32),
     pub mtime: FileTime,
     pub ctime: FileTime,
+    /// Whether somebody has seen the times since they were last changed.
+    pub(super) seen: bool,
     /// The open handle that holds the advisory lock.
     pub locked_by: Option<u64>,
     pub(super) number: u64,
     pub(super) names: usize,
     pub(super) handles: usize,
+}
+
+impl Node {
+    /// Whether it is there only for those who have it open.
+    pub fn is_held_without_a_name(&self) -> bool {
+        self.names == 0 && self.handles > 0
+    }
 }
 
 impl Change {

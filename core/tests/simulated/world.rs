@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::io::{self, ErrorKind};
 use std::path::{Component, Path};
 
-use file_process_store_core::fs::{FileKind, Stamp, Stat};
+use file_process_store_core::fs::{FileKind, FileTime, Stamp, Stat};
 
 use super::clock::Clock;
 use super::node::{Body, Change, Id, Node, directory};
@@ -26,12 +26,20 @@ pub struct World {
     pub clock: Clock,
     /// Whether stamps have inode numbers and change times (Unix) or not (Windows).
     pub identity: bool,
+    /// Whether a change that follows a stat gets a time of its own, as on Linux since 6.13.
+    pub multigrain: bool,
+    /// The last of these times.
+    last_exact: FileTime,
     /// Whose files are made.
     pub user: (u32, u32),
     /// Whether permission bits can't be set.
     pub refuses_modes: bool,
     /// Whether the file system counts as local.
     pub local: bool,
+    /// A directory whose files are on a network all the same.
+    pub network: Option<Id>,
+    /// How many bytes all files may have together.
+    pub room: Option<usize>,
     /// Whether every stat finds another inode number, as on some file systems of user space.
     pub numbers_drift: bool,
     /// Whether a sync of a file does anything; a checker that doesn't notice is worth nothing.
@@ -51,9 +59,13 @@ impl World {
             nodes: Vec::new(),
             clock: Clock::default(),
             identity: true,
+            multigrain: false,
+            last_exact: FileTime::default(),
             user: (1000, 1000),
             refuses_modes: false,
             local: true,
+            network: None,
+            room: None,
             numbers_drift: false,
             syncs_files: true,
             syncs_directories: true,
@@ -108,6 +120,7 @@ impl World {
 
     pub fn stat(&mut self, id: Id) -> Stat {
         self.next_number += u64::from(self.numbers_drift);
+        self.nodes[id].seen = true;
         let node = &self.nodes[id];
         let (kind, size) = match &node.body {
             Body::File { soft, .. } => (FileKind::Regular, soft.len()),
@@ -142,6 +155,7 @@ impl World {
             owner: self.user,
             mtime,
             ctime,
+            seen: false,
             locked_by: None,
             number,
             names: 0,
@@ -169,7 +183,7 @@ impl World {
             return Err(ErrorKind::IsADirectory.into());
         }
         // POSIX leaves it open whether a rename changes the ctime. Most file systems do it.
-        self.nodes[id].ctime = self.clock.stamp();
+        self.stamp(id);
         if from.dir == to.dir {
             return self.change(from.dir, Change::Renamed(from.name, to.name, id));
         }
@@ -224,18 +238,46 @@ impl World {
     }
 
     pub fn set_content(&mut self, id: Id, content: Vec<u8>) -> io::Result<()> {
+        if self.room.is_some_and(|room| self.taken_by_others(id) + content.len() > room) {
+            return Err(ErrorKind::StorageFull.into());
+        }
         let Body::File { soft, .. } = &mut self.nodes[id].body else {
             return Err(ErrorKind::IsADirectory.into());
         };
         *soft = content;
-        self.nodes[id].mtime = self.clock.stamp();
         self.touched(id);
+        self.nodes[id].mtime = self.nodes[id].ctime;
         Ok(())
+    }
+
+    /// The bytes of all other files that have a name, or are open.
+    fn taken_by_others(&self, id: Id) -> usize {
+        let there = |&(other, node): &(Id, &Node)| other != id && (node.names > 0 || node.handles > 0);
+        let size = |(_, node): (Id, &Node)| match &node.body {
+            Body::File { soft, .. } => soft.len(),
+            _ => 0,
+        };
+        self.nodes.iter().enumerate().filter(there).map(size).sum()
     }
 
     pub fn touched(&mut self, id: Id) {
         self.changes += 1;
-        self.nodes[id].ctime = self.clock.stamp();
+        self.stamp(id);
+    }
+
+    /// Stamps a file that is changed now.
+    fn stamp(&mut self, id: Id) {
+        let node = &mut self.nodes[id];
+        // No stamp is behind an exact one that was given before, whatever file that was for.
+        let mut now = self.clock.stamp().max(self.last_exact);
+        if self.multigrain && node.seen && now <= node.ctime {
+            // Two changes take longer than a nanosecond.
+            self.clock.now += 1;
+            now = self.clock.now();
+            self.last_exact = now;
+        }
+        node.ctime = now;
+        node.seen = false;
     }
 
     pub fn sync(&mut self, id: Id) {
