@@ -14,6 +14,7 @@ use simulated::{Client, Op};
 /// lets it come in at every call of a commit.
 #[test]
 fn what_a_plain_store_writes_during_a_commit_is_kept() {
+    let mut tried = 0;
     for prompt in ["short".into(), "long".repeat(50_000)] {
         let theirs = [process("p1", "running", 7), process("p3", "running", 7)].map(|record| {
             format!("{{\"workspaceId\":\"\",\"process\":{}}}", record.replace("turn 7", &prompt))
@@ -40,8 +41,10 @@ fn what_a_plain_store_writes_during_a_commit_is_kept() {
             assert!(content.place(b"n1").is_some() && content.place(b"n0").is_none());
             let mut names = client.names_in(Path::new(DIR)).into_iter();
             assert!(names.all(|name| !name.ends_with(".tmp")));
+            tried += 1;
         }
     }
+    println!("{tried} interleavings");
 }
 
 /// A plain store that writes without a pause would keep every commit from ending. After 64 attempts the store goes
