@@ -1065,6 +1065,14 @@ export class FileProcessStore implements ProcessStore {
    * @returns a promise that resolves when the store is closed
    */
   [Symbol.asyncDispose](): Promise<void>;
+
+  /**
+   * What the store is, for people: its directory, its cap, and how many processes the last snapshot had. It reads
+   * nothing for that. The console shows the same.
+   *
+   * @returns one line, such as `FileProcessStore { dataDir: '/data', maxProcesses: 500, processes: 12 }`
+   */
+  toString(): string;
 }
 
 /**
@@ -1100,13 +1108,18 @@ export function ensureDataDir(path: string): Promise<string>;
  * - `ERR_STORE_LOCKED`: other processes kept the lock for longer than `lockTimeoutMs`. The message has the
  *   lock's path and the time waited.
  * - `ERR_STORE_CLOSED`: the store was closed.
+ * - `ERR_STORE_INTERNAL`: a bug in the store. Nothing was changed.
+ * - `ERR_STORE_NO_BINARY`: thrown when the package is loaded, where its binary is missing or can't be used. The
+ *   message names the system and says what to do.
  */
 export type StoreErrorCode =
   | 'ERR_INVALID_ARG_TYPE'
   | 'ERR_INVALID_ARG_VALUE'
   | 'ERR_STORE_CORRUPT'
   | 'ERR_STORE_LOCKED'
-  | 'ERR_STORE_CLOSED';
+  | 'ERR_STORE_CLOSED'
+  | 'ERR_STORE_INTERNAL'
+  | 'ERR_STORE_NO_BINARY';
 
 /**
  * The shape of what the store rejects with. It is a type only: test for `code`.
@@ -1124,7 +1137,7 @@ export type StoreErrorCode =
 export interface StoreError extends Error {
   /** A code of the store's own, or the system's (`ENOSPC`, `EACCES`, …). */
   code: StoreErrorCode | (string & {});
-  /** The file or directory that it is about. Set for a corrupt file and for system errors. */
+  /** The file, lock or directory that it is about. Set for a corrupt file, a lock and for system errors. */
   path?: string | undefined;
   /** The line of the fault, counted from 1. Set for a corrupt file. */
   line?: number | undefined;

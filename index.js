@@ -1,8 +1,9 @@
 // @ts-check
 'use strict';
 
-const { inspect } = require('node:util');
+// First of all: where it can't be loaded, its error is the one that says what to do.
 const native = require('./lib/addon');
+const { inspect } = require('node:util');
 const { readId, readProcess, readUpdates, readWorkspaceId } = require('./lib/arguments');
 const { call } = require('./lib/channel');
 const { closed } = require('./lib/errors');
@@ -276,7 +277,8 @@ class FileProcessStore {
   }
 
   async close() {
-    this.#closing ??= Promise.allSettled([...this.#pending, this.#watcher?.ready()]).then(async () => {
+    if (this.#closing) return this.#closing;
+    this.#closing = Promise.allSettled([...this.#pending, this.#watcher?.ready()]).then(async () => {
       // Reads that were called before have begun by then, and keep what they need.
       await nextTurn();
       await nextTurn();
@@ -291,13 +293,18 @@ class FileProcessStore {
   }
 
   toString() {
-    return inspect(this);
+    return inspect(this, { breakLength: Infinity });
   }
 
-  [inspect.custom]() {
+  /**
+   * What the console shows.
+   * @param {number} _depth
+   * @param {import('node:util').InspectOptions} options
+   */
+  [inspect.custom](_depth, options) {
     const { dataDir, maxProcesses } = this.#options;
-    const processes = this.#native.lastCount();
-    return `${this.constructor.name} ${inspect({ dataDir, maxProcesses, processes, closed: !!this.#closing })}`;
+    const state = this.#closing ? { closed: true } : { processes: this.#native.lastCount() };
+    return `${this.constructor.name} ${inspect({ dataDir, maxProcesses, ...state }, options)}`;
   }
 
   #mustBeOpen() {

@@ -99,8 +99,8 @@ export interface CommitStats {
   lockWait: number
   /** Milliseconds from the lock to the end, syncs included. */
   took: number
-  /** How often the commit started over. */
-  restarts: number
+  /** How often the commit, or its rename, was tried again. */
+  retries: number
 }
 
 /** The default data directory, if the system knows a home directory. */

@@ -8,16 +8,26 @@ const PUBLISHED = [
   ...['darwin-x64', 'darwin-arm64', 'win32-x64-msvc', 'win32-arm64-msvc'],
 ];
 
+/** The oldest that may do: it has version 8 of Node-API. Tests are run with 20 and later. */
+const OLDEST_NODE = 16;
+
 module.exports = load();
 
 /** @returns {typeof import('../native')} */
 function load() {
+  if (parseInt(process.versions.node, 10) < OLDEST_NODE) throw failure(undefined);
   try {
     return require('../native');
   } catch (cause) {
-    const error = new Error(`file-process-store can't load its binary on ${explain(cause)}`, { cause });
-    throw Object.assign(error, { code: 'ERR_STORE_NO_BINARY' });
+    throw failure(cause);
   }
+}
+
+/** @param {unknown} cause */
+function failure(cause) {
+  const message = `file-process-store can't load its binary on ${explain(cause)}`;
+  const error = cause === undefined ? new Error(message) : new Error(message, { cause });
+  return Object.assign(error, { code: 'ERR_STORE_NO_BINARY' });
 }
 
 /**
@@ -36,6 +46,7 @@ function explain(cause) {
       'Build it where Rust is at hand: run `npm run build` in a checkout of the package.'
     );
   }
+  if (cause === undefined) return `${system} this version is too old. Node 20 or later is needed.`;
   const refusal = findRefusal(cause);
   if (refusal !== undefined) {
     return (

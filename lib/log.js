@@ -10,15 +10,15 @@ const log = require('node:util').debuglog('file-process-store');
  */
 function logCommit(file, receipt) {
   if (!log.enabled) return;
-  const { operations, bytes, took, lockWait, restarts } = receipt.commit();
+  const { operations, bytes, took, lockWait, retries } = receipt.commit();
   log(
-    '%s: %d operations, %d bytes in %s ms, waited %s ms for the lock, %d restarts',
+    '%s: %d operations, %d bytes in %s ms, waited %s ms for the lock, %d retries',
     file,
     operations,
     bytes,
     took.toFixed(2),
     lockWait.toFixed(2),
-    restarts,
+    retries,
   );
 }
 

@@ -1,8 +1,8 @@
 /** Makes the API reference, in `docs/api`, from the types that callers get. */
 
 import { spawnSync } from 'node:child_process';
-import { root } from './package-pack.mjs';
 import { installTools, tool } from './package-tools.mjs';
+import { root } from './programs.mjs';
 
 installTools();
 const { status } = spawnSync(process.execPath, [tool('typedoc')], { cwd: root, stdio: 'inherit' });

@@ -6,13 +6,11 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, realpathSync } from 'node:fs';
+import { symlinkSync, writeFileSync } from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
+import { npm, root, script } from './programs.mjs';
 
-export const root = fileURLToPath(new URL('..', import.meta.url));
-
-const NAPI = join(root, 'node_modules', '@napi-rs', 'cli', 'dist', 'cli.js');
 /** The binaries that a release has: how the loader and the compiler call their platforms. */
 const PLATFORMS = {
   'linux-x64-gnu': 'x86_64-unknown-linux-gnu',
@@ -30,11 +28,10 @@ const PLATFORMS = {
  * @param {string} command
  * @param {string[]} args
  * @param {string} cwd
+ * @param {NodeJS.ProcessEnv} [env]
  */
-export function run(command, args, cwd) {
-  // npm's commands are shell scripts on Windows.
-  const shell = process.platform === 'win32' && command === 'npm';
-  const { status, error, stdout, stderr } = spawnSync(command, args, { cwd, shell, encoding: 'utf8' });
+export function run(command, args, cwd, env = process.env) {
+  const { status, error, stdout, stderr } = spawnSync(command, args, { cwd, env, encoding: 'utf8' });
   if (error || status !== 0) {
     throw new Error(
       `${command} ${args.join(' ')}: ${error?.message ?? `exit code ${status}`}\n${stdout}${stderr}`,
@@ -78,7 +75,7 @@ export function pack(folder, { allPlatforms }) {
  * @param {string[]} args
  */
 function napi(cwd, ...args) {
-  run(process.execPath, [NAPI, ...args], cwd);
+  run(process.execPath, [script(join(root, 'node_modules'), '@napi-rs/cli', 'napi'), ...args], cwd);
 }
 
 /** @param {string} name */
@@ -102,7 +99,7 @@ function filesOfRoot() {
  * @param {string[]} platforms
  */
 function copyPackage(copy, platforms) {
-  const [{ files }] = JSON.parse(run('npm', ['pack', '--dry-run', '--json'], root));
+  const [{ files }] = JSON.parse(run(...npm('pack', '--dry-run', '--json'), root));
   assert.deepEqual(files.map(({ path }) => path).sort(), filesOfRoot());
   for (const { path } of files) cpSync(join(root, path), join(copy, path));
 
@@ -122,6 +119,9 @@ function copyPackage(copy, platforms) {
  * @param {string} copy
  */
 function addBinaries(name, platform, platforms, copy) {
+  // Electron refuses memory of others in buffers.
+  const bytes = readFileSync(join(root, `${name}.${platform}.node`));
+  for (const kind of ['buffer', 'arraybuffer']) assert.ok(!bytes.includes(`napi_create_external_${kind}`));
   const artifacts = join(copy, 'artifacts');
   mkdirSync(artifacts);
   for (const each of platforms) {
@@ -147,23 +147,50 @@ function checkPlatform(folder, platform, { name, version, license, engines }) {
   }
 }
 
+/**
+ * `npm ci` works on every platform only if the lock file has all optional packages of all platforms. npm leaves some
+ * out where it makes the file beside installed packages.
+ */
+export function checkLockFile() {
+  const { packages } = readJson(join(root, 'package-lock.json'));
+  const missing = Object.entries(packages).flatMap(([place, { optionalDependencies = {} }]) =>
+    Object.keys(optionalDependencies).filter(
+      (name) => !(`${place}/node_modules/${name}` in packages) && !(`node_modules/${name}` in packages),
+    ),
+  );
+  assert.deepEqual(missing, []);
+}
+
 /** @param {string} folder */
 function packOne(folder) {
-  const [{ filename, files }] = JSON.parse(run('npm', ['pack', '--json'], folder));
+  const [{ filename, files }] = JSON.parse(run(...npm('pack', '--json'), folder));
   return { path: join(folder, filename), files: files.map(({ path }) => path).sort() };
 }
 
 /**
- * Makes an empty project in `folder` and installs packages from their files: without a network, without
- * scripts, and so without a compiler.
+ * The environment of somebody who has Node and npm on the path, and so no compiler.
+ * @param {string} folder where the path leads
+ */
+export function bareEnvironment(folder) {
+  if (process.platform === 'win32') return { ...process.env, PATH: dirname(process.execPath) };
+  const found = (process.env.PATH ?? '').split(delimiter).map((path) => join(path, 'npm'));
+  mkdirSync(folder);
+  symlinkSync(process.execPath, join(folder, 'node'));
+  symlinkSync(realpathSync(found.find(existsSync) ?? 'npm'), join(folder, 'npm'));
+  return { ...process.env, PATH: folder };
+}
+
+/**
+ * Makes an empty project in `folder` and installs packages from their files, without a network.
  * @param {string} folder
  * @param {string[]} packages
+ * @param {NodeJS.ProcessEnv} env
  */
-export function install(folder, packages) {
+export function install(folder, packages, env) {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'package.json'), '{ "private": true }\n');
-  const options = ['--offline', '--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock'];
-  run('npm', ['install', ...options, ...packages], folder);
+  const options = ['--offline', '--no-audit', '--no-fund', '--no-package-lock'];
+  run(...npm('install', ...options, ...packages), folder, env);
 }
 
 /** @param {string} path */

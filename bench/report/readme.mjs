@@ -8,8 +8,7 @@ export function fillBlocks(text, blocks) {
     const end = `<!-- end ${name} -->`;
     const from = filled.indexOf(begin);
     const to = filled.indexOf(end);
-    if (from < 0 || to < from)
-      throw new Error(`bench/README.md has no place for "${name}": ${begin} … ${end}`);
+    if (from < 0 || to < from) throw new Error(`the text has no place for "${name}": ${begin} … ${end}`);
     return `${filled.slice(0, from + begin.length)}\n\n${block}\n\n${filled.slice(to)}`;
   }, text);
 }

@@ -1,5 +1,6 @@
 /**
- * Writes what people read of the results: the tables of `README.md` and the chart. `npm run bench` does it at the end of
+ * Writes what people read of the results: the tables of `README.md`, the chart, and the short table on the project's front
+ * page. `npm run bench` does it at the end of
  * a run; `node bench/report/write.mjs` does it again for the published results, after a change of the wording.
  */
 
@@ -8,6 +9,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { drawChart } from './chart.mjs';
+import { frontTable } from './front.mjs';
 import { fillBlocks } from './readme.mjs';
 import { makeBlocks } from './tables.mjs';
 
@@ -21,14 +23,16 @@ export function writeReport(results) {
   mkdirSync(folder, { recursive: true });
   const frame = readFileSync(join(bench, 'README.md'), 'utf8');
   const files = {
-    'results.json': `${JSON.stringify(results, null, 2)}\n`,
-    'README.md': fillBlocks(frame, makeBlocks(results)),
-    'chart.svg': drawChart(results),
+    [join(folder, 'results.json')]: `${JSON.stringify(results, null, 2)}\n`,
+    [join(folder, 'README.md')]: fillBlocks(frame, makeBlocks(results)),
+    [join(folder, 'chart.svg')]: drawChart(results),
   };
-  return Object.entries(files).map(([name, content]) => {
-    writeFileSync(join(folder, name), content);
-    return join(folder, name);
-  });
+  if (results.mode === 'full') {
+    const front = join(bench, '..', 'README.md');
+    files[front] = fillBlocks(readFileSync(front, 'utf8'), { benchmark: frontTable(results) });
+  }
+  for (const [path, content] of Object.entries(files)) writeFileSync(path, content);
+  return Object.keys(files);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -25,6 +25,7 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::draft::{Done, Draft};
@@ -82,8 +83,8 @@ pub struct CommitStats {
     /// Time from the lock to the end, syncs included.
     pub took: Duration,
     /// How often it started over: a writer without the lock came in between, the lock was lost, or there was no room
-    /// until an earlier file was freed.
-    pub restarts: usize,
+    /// until an earlier file was freed; and how often the rename was tried again.
+    pub retries: usize,
 }
 
 /// The right to commit: the lock, and the file that it belongs to.
@@ -306,7 +307,10 @@ impl<R: Record> DataFile<R> {
                     return Ok(Replaced::LostLock);
                 }
                 Err(error) => match backoff.next() {
-                    Some(&wait) if is_transient(&error) => std::thread::sleep(wait),
+                    Some(&wait) if is_transient(&error) => {
+                        self.renames_retried.fetch_add(1, Ordering::Relaxed);
+                        std::thread::sleep(wait);
+                    }
                     _ => return Err(error).context("rename", target),
                 },
             }

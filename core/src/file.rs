@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
@@ -93,6 +93,8 @@ pub struct DataFile<R> {
     settling: Mutex<()>,
     /// What commits have replaced, until it is freed.
     pub(crate) retired: Arc<Retired<R>>,
+    /// How often renames were tried again since a receipt told it.
+    pub(crate) renames_retried: AtomicUsize,
 }
 
 impl<R: Record> DataFile<R> {
@@ -107,6 +109,7 @@ impl<R: Record> DataFile<R> {
             queue: Mutex::new(Queue { waiting: VecDeque::new(), writing: false }),
             settling: Mutex::new(()),
             retired: Arc::new(Retired::new()),
+            renames_retried: AtomicUsize::new(0),
         }
     }
 
@@ -246,7 +249,7 @@ impl<R: Record> DataFile<R> {
                     bytes: settled.bytes,
                     lock_wait,
                     took: began.elapsed().saturating_sub(lock_wait),
-                    restarts: settled.restarts + lost_locks,
+                    retries: settled.restarts + lost_locks + self.renames_retried.swap(0, Ordering::Relaxed),
                 };
                 settled.receipts.iter_mut().for_each(|receipt| receipt.commit = stats);
                 return Ok(settled);

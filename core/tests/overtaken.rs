@@ -8,7 +8,10 @@ use std::path::Path;
 use file_process_store_core::{Mutation, Patch, Process, Store, WriteOptions};
 use histories::trusted::{file, shown, text, trusted};
 use histories::{DIR, Step, open, process, put};
-use simulated::{Client, Op};
+use simulated::{Client, Failure, Op, Reach};
+
+/// The number that Unix has for it.
+const EBUSY: i32 = 16;
 
 /// A plain store takes no lock. Whatever it renames into place before our last look at the file is kept; the test
 /// lets it come in at every call of a commit.
@@ -59,7 +62,7 @@ fn a_plain_store_that_never_rests_keeps_no_call_waiting_for_ever() {
             write_before_every(call, &client, theirs, 500);
             let receipt = store.processes.apply(vec![merge(id)], WriteOptions::default()).unwrap();
             assert_eq!(receipt.results[0].as_ref().unwrap().count, usize::from(id == "p1"));
-            assert_eq!(receipt.commit.restarts, 64, "{call:?}, {} bytes", prompt.len());
+            assert_eq!(receipt.commit.retries, 64, "{call:?}, {} bytes", prompt.len());
         }
     }
 }
@@ -74,6 +77,34 @@ fn write_before_every(call: Op, client: &Client, theirs: String, times: usize) {
             write_before_every(call, &us, theirs, times - 1);
         }
     });
+}
+
+#[test]
+fn a_receipt_tells_how_often_its_commit_was_tried_again() {
+    let rename = {
+        let (client, store) = trusted();
+        client.calls();
+        Step::Add.run(&store, 1).unwrap();
+        client.calls().iter().position(|call| call.op == Op::Rename).unwrap()
+    };
+    let commit = |hinder: &dyn Fn(&Client, usize)| {
+        let (client, store) = trusted();
+        client.calls();
+        hinder(&client, rename);
+        let added = put(&process("n1", "running", 1));
+        let receipt = store.processes.apply(vec![added], WriteOptions::default()).unwrap();
+        (receipt.commit.operations, receipt.commit.retries)
+    };
+    assert_eq!(commit(&|_, _| {}), (1, 0));
+    if cfg!(unix) {
+        let hindered = |client: &Client, rename| client.fail(rename, Failure::Errno(EBUSY), Reach::Once);
+        assert_eq!(commit(&hindered), (1, 1));
+    }
+    let overtaken = |client: &Client, rename| {
+        let other = client.another();
+        client.interrupt(rename - 1, move || other.write_by_rename(file(), text(5)));
+    };
+    assert_eq!(commit(&overtaken), (1, 1));
 }
 
 /// Right after our own commit the stamp is too young to tell. A large file is then compared while the next one is
