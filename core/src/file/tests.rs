@@ -122,8 +122,7 @@ fn a_batch_for_which_the_system_has_no_thread_is_rejected_and_the_next_one_is_wr
     let dir = tempfile::tempdir().unwrap();
     let file = open(dir.path());
     // No address space is as large as this stack.
-    let refusing =
-        tokio::runtime::Builder::new_current_thread().thread_stack_size(1 << 48).build().unwrap();
+    let refusing = tokio::runtime::Builder::new_current_thread().thread_stack_size(1 << 48).build().unwrap();
     let (sender, told) = mpsc::channel();
     for (runtime, id) in [(&refusing, "p1"), (&refusing, "p2"), (&runtime(), "p3")] {
         let sender = sender.clone();
