@@ -203,6 +203,8 @@ function route(method, path) {
 
 function reply(response, status, body, headers = {}) {
   if (body !== undefined) headers['content-type'] = 'application/json';
+  // A server that is about to end waits for connections, also for those that are idle.
+  if (!server.listening) headers.connection = 'close';
   response.writeHead(status, headers).end(body && JSON.stringify(body));
 }
 
