@@ -56,6 +56,10 @@ describe('what another store object changes', () => {
     await other.addProcess(sample('last'));
     await hear(heard, 'last');
     expect(heard.map(short)).toEqual([...ids, 'last'].map((id) => `process-added ${id}`));
+    heard.length = 0;
+    await other.clearProcesses();
+    await vi.waitFor(() => expect(heard).toHaveLength(31), 10_000);
+    expect(heard.map(short)).toEqual([...ids, 'last'].map((id) => `process-removed ${id}`));
   });
 
   test('is told for function updates, for clearing and for what retention removes, too', async () => {

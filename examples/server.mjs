@@ -11,9 +11,11 @@
  *   POST   /processes/:id/cancel     cancel it, if it has not ended yet
  *   DELETE /processes/:id
  *   POST   /processes/:id/output     { "content": … }: live output, which becomes a part of the result
- *   GET    /processes/:id/events     server-sent events: the output from now on, until the process is complete
+ *   GET    /processes/:id/events     server-sent events: the output from now on, until the process has ended
  *   GET    /events                   server-sent events: what changes, whoever has changed it
  *   GET    /stats
+ *
+ * A request that can't be understood gets a 400 with `{ "error": …, "field": … }`.
  *
  * Any number of such servers, and of other programs, may work on one folder: each one's `/events` tells what
  * the others change. Live output is that of the server it is sent to. There is no access control: it listens on
@@ -23,95 +25,23 @@
 import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import { parseArgs } from 'node:util';
-import { FileProcessStore, getDefaultDataDir } from '../index.js';
+import { FileProcessStore } from '../index.js';
+import { OutputBuffer } from './server/output.mjs';
+import { Refusal, explain, readBody, readFilter, withDates } from './server/requests.mjs';
 
 const { values: options } = parseArgs({
   options: {
     port: { type: 'string', default: process.env.PORT ?? '4040' },
-    data: { type: 'string', default: process.env.DATA_DIR ?? getDefaultDataDir() },
+    data: { type: 'string', default: process.env.DATA_DIR },
   },
 });
-const FILTERS = ['workspaceId', 'parentProcessId', 'status', 'type', 'since', 'until', 'limit', 'offset'];
-const LARGEST_BODY = 10 * 1024 * 1024;
-/** A client that lets this much of its stream pile up is cut off; it will come again. */
-const LARGEST_BACKLOG = 1024 * 1024;
+/** A client that lets so many bytes of its stream pile up is cut off; it will come again. */
+const LARGEST_BACKLOG = 8 * 1024 * 1024;
+const HEARTBEAT_MS = 15_000;
 
 const store = new FileProcessStore({ dataDir: options.data, watch: true });
-
-/** An answer that is no success. */
-class Refusal extends Error {
-  constructor(status, message, field) {
-    super(message);
-    Object.assign(this, { status, field });
-  }
-}
-
-const notFound = (id) => new Refusal(404, `there is no process '${id}'`);
-
-// Requests.
-
-async function readBody(request) {
-  const chunks = [];
-  let size = 0;
-  for await (const chunk of request) {
-    size += chunk.length;
-    if (size > LARGEST_BODY) throw new Refusal(413, `the body is larger than ${LARGEST_BODY} bytes`, 'body');
-    chunks.push(chunk);
-  }
-  let body;
-  try {
-    body = JSON.parse(Buffer.concat(chunks).toString());
-  } catch (error) {
-    throw new Refusal(400, `the body must be JSON: ${error.message}`, 'body');
-  }
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
-    throw new Refusal(400, 'the body must be an object', 'body');
-  }
-  return body;
-}
-
-/** JSON has no dates. What is no text either is for the store to refuse by name. */
-function withDates({ ...fields }) {
-  const toDate = (target, key) => {
-    if (typeof target?.[key] === 'string') target[key] = new Date(target[key]);
-  };
-  for (const key of ['startTime', 'endTime']) toDate(fields, key);
-  if (Array.isArray(fields.conversationTurns)) {
-    for (const turn of fields.conversationTurns) toDate(turn, 'timestamp');
-  }
-  return fields;
-}
-
-function readFilter(query) {
-  for (const key of query.keys()) {
-    if (!FILTERS.includes(key))
-      throw new Refusal(400, `${key} is no filter; there are ${FILTERS.join(', ')}`, key);
-  }
-  const filter = Object.fromEntries(query);
-  if (filter.status) filter.status = filter.status.split(',');
-  for (const key of ['since', 'until']) if (filter[key]) filter[key] = new Date(filter[key]);
-  for (const key of ['limit', 'offset']) if (filter[key]) filter[key] = Number(filter[key]);
-  return filter;
-}
-
-// Output that has been sent, but is not in the store yet. It is written when somebody asks, and at the end.
-
-const buffers = new Map();
-
-function buffer(id, content) {
-  if (!buffers.has(id)) {
-    buffers.set(id, '');
-    store.registerFlushHandler(id, () => writeOutput(id));
-  }
-  buffers.set(id, buffers.get(id) + content);
-}
-
-async function writeOutput(id) {
-  const output = buffers.get(id);
-  buffers.delete(id);
-  store.unregisterFlushHandler(id);
-  await store.updateProcess(id, (current) => ({ result: (current.result ?? '') + output }));
-}
+const output = new OutputBuffer(store);
+const hasEnded = ({ status }) => ['completed', 'failed', 'cancelled'].includes(status);
 
 /** The process as it is now, all output included. */
 async function find(id) {
@@ -121,16 +51,21 @@ async function find(id) {
   return found;
 }
 
-const hasEnded = ({ status }) => ['completed', 'failed', 'cancelled'].includes(status);
-
 // Streams.
 
+/** Open responses: all of them, and those that want every change. */
 const streams = new Set();
 const listeners = new Set();
 
 function openStream(response, onClose) {
-  response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
-  response.write(': open\n\n');
+  // Its client may have gone while the answer was looked for; then there is no event any more.
+  if (response.destroyed) return onClose();
+  response.writeHead(200, {
+    'content-type': 'text/event-stream',
+    'cache-control': 'no-store',
+    connection: 'close',
+  });
+  write(response, ': open\n\n');
   streams.add(response);
   response.on('close', () => {
     streams.delete(response);
@@ -138,33 +73,41 @@ function openStream(response, onClose) {
   });
 }
 
-function send(response, type, data) {
-  response.write(`event: ${type}\ndata: ${JSON.stringify(data)}\n\n`);
+function write(response, text) {
   if (response.writableLength > LARGEST_BACKLOG) response.destroy();
+  if (!response.writableEnded && !response.destroyed) response.write(text);
 }
 
-/** Tells those who listen to the output of a process that has ended. */
-function tellEnd({ id, status, startTime, endTime }) {
-  store.emitProcessComplete(id, status, (endTime ?? new Date()) - startTime);
+function send(response, type, data) {
+  write(response, `event: ${type}\ndata: ${JSON.stringify(data)}\n\n`);
 }
+
+// So that connections that nobody needs any more are found out.
+setInterval(() => {
+  for (const response of streams) write(response, ':\n\n');
+}, HEARTBEAT_MS).unref();
 
 /** What a list shows of a process; who wants more asks for it. */
 function brief({ id, type, status, promptPreview, startTime, endTime, error, metadata }) {
-  return {
-    id,
-    type,
-    status,
-    promptPreview,
-    startTime,
-    endTime,
-    error,
-    workspaceId: metadata?.workspaceId ?? '',
-  };
+  const workspaceId = metadata?.workspaceId ?? '';
+  return { id, workspaceId, type, status, promptPreview, startTime, endTime, error };
+}
+
+/** The last event of a process that has ended, or is gone. */
+function ending(process) {
+  if (!process) return { type: 'removed' };
+  const { status, startTime, endTime } = process;
+  return { type: 'complete', status, duration: (endTime ?? new Date()) - startTime };
 }
 
 store.onProcessChange = ({ type, process }) => {
   for (const response of listeners) send(response, type, process ? brief(process) : {});
-  if (process && hasEnded(process)) tellEnd(process);
+  if (!process) return;
+  if (type === 'process-removed') store.emitProcessEvent(process.id, ending());
+  else if (hasEnded(process)) {
+    const { status, duration } = ending(process);
+    store.emitProcessComplete(process.id, status, duration);
+  }
 };
 
 // Endpoints: each resolves to a status and what is sent as JSON, or to nothing where it answers itself.
@@ -179,7 +122,7 @@ const routes = {
       throw new Refusal(409, `there is a process '${process.id}' already`, 'id');
     }
     await store.addProcess(process);
-    return [201, await find(process.id)];
+    return [201, process];
   },
 
   'GET /processes/:id': async ({ id }) => [200, await find(id)],
@@ -193,8 +136,8 @@ const routes = {
   },
 
   'POST /processes/:id/cancel': async ({ id }) => {
-    await find(id);
     let cancelled = false;
+    // Whatever happens to it at this moment, it is cancelled only if it has not ended.
     await store.updateProcess(id, (current) => {
       cancelled = !hasEnded(current);
       return cancelled ? { status: 'cancelled', endTime: new Date() } : undefined;
@@ -212,25 +155,31 @@ const routes = {
 
   'POST /processes/:id/output': async ({ id, request }) => {
     const { content } = await readBody(request);
-    if (!(await store.getProcess(id))) throw new Refusal(404, `there is no process '${id}'`);
+    const process = await store.getProcess(id);
+    if (!process) throw new Refusal(404, `there is no process '${id}'`);
+    if (hasEnded(process)) {
+      throw new Refusal(409, `process '${id}' is ${process.status} already`, 'status');
+    }
     store.emitProcessOutput(id, content);
-    buffer(id, content);
-    return [202, {}];
+    output.add(id, content);
+    return [202];
   },
 
   'GET /processes/:id/events': async ({ id, response }) => {
-    const process = await find(id);
-    const unsubscribe = store.onProcessOutput(id, (event) => {
+    await find(id);
+    const listener = (event) => {
       send(response, event.type, event);
-      if (event.type === 'complete') response.end();
-    });
-    openStream(response, unsubscribe);
-    if (hasEnded(process)) tellEnd(process);
+      if (['complete', 'removed'].includes(event.type)) response.end();
+    };
+    openStream(response, store.onProcessOutput(id, listener));
+    // What has ended since it was found, or before, tells nothing any more.
+    const process = await store.getProcess(id);
+    if (!process || hasEnded(process)) listener(ending(process));
   },
 
   'GET /events': ({ response }) => {
-    openStream(response, () => listeners.delete(response));
     listeners.add(response);
+    openStream(response, () => listeners.delete(response));
   },
 
   'GET /stats': async () => [200, await store.getStorageStats()],
@@ -238,13 +187,13 @@ const routes = {
 
 /** The endpoint for a path, and the id in it. */
 function route(method, path) {
-  const [, collection, id, action, ...rest] = path.split('/');
-  const pattern = ['', collection, id && ':id', action, ...rest]
-    .filter((part) => part !== undefined)
-    .join('/');
-  const methods = ['GET', 'POST', 'PATCH', 'DELETE'].filter((method) => routes[`${method} ${pattern}`]);
+  const [, collection, id, ...rest] = path.split('/');
+  const pattern = ['', collection, ...(id === undefined ? [] : [id && ':id']), ...rest].join('/');
+  const methods = ['GET', 'POST', 'PATCH', 'DELETE'].filter((name) => routes[`${name} ${pattern}`]);
   if (methods.length === 0) throw new Refusal(404, `there is nothing at ${path}`);
-  if (!methods.includes(method)) throw new Refusal(405, `${path} takes ${methods.join(' or ')}`);
+  if (!methods.includes(method)) {
+    throw Object.assign(new Refusal(405, `${path} takes ${methods.join(', ')}`), { allow: methods });
+  }
   try {
     return { answer: routes[`${method} ${pattern}`], id: decodeURIComponent(id ?? '') };
   } catch {
@@ -252,32 +201,25 @@ function route(method, path) {
   }
 }
 
-/** Status and field of an error. The store's messages begin with the argument and the field. */
-function explain(error) {
-  if (error instanceof Refusal) return error;
-  if (['ERR_INVALID_ARG_TYPE', 'ERR_INVALID_ARG_VALUE'].includes(error.code)) {
-    const [, argument, field] = /^(\w+)(?:\.([^ ]+))?/.exec(error.message);
-    return { status: 400, field: field ?? argument };
-  }
-  return { status: ['ERR_STORE_LOCKED', 'ERR_STORE_CLOSED'].includes(error.code) ? 503 : 500 };
-}
-
-function reply(response, status, body) {
-  const headers = body === undefined ? {} : { 'content-type': 'application/json' };
+function reply(response, status, body, headers = {}) {
+  if (body !== undefined) headers['content-type'] = 'application/json';
+  // A server that is about to end waits for connections, also for those that are idle.
+  if (!server.listening) headers.connection = 'close';
   response.writeHead(status, headers).end(body && JSON.stringify(body));
 }
 
 const server = createServer(async (request, response) => {
   try {
-    const { pathname, searchParams: query } = new URL(request.url, 'http://localhost');
-    const { answer, id } = route(request.method, pathname);
-    const answered = await answer({ id, query, request, response });
+    const [path, search] = request.url.split(/\?(.*)/s);
+    const { answer, id } = route(request.method, path);
+    const answered = await answer({ id, query: new URLSearchParams(search), request, response });
     if (answered) reply(response, ...answered);
   } catch (error) {
-    const { status, field } = explain(error);
-    if (status === 500) console.error(error);
+    // A client that has hung up in the middle of its request gets no answer.
+    if (response.destroyed) return;
+    const { status, field, allow } = explain(error);
     if (response.headersSent) response.destroy();
-    else reply(response, status, { error: error.message, code: error.code, field });
+    else reply(response, status, { error: error.message, code: error.code, field }, allow && { allow });
   }
 });
 
@@ -287,7 +229,10 @@ async function shutDown() {
   for (const response of streams) response.end();
   setTimeout(() => server.closeAllConnections(), 2000).unref();
   await answered;
-  await Promise.allSettled(Array.from(buffers.keys(), (id) => store.requestFlush(id)));
+  await output.flush().catch((error) => {
+    console.error(`output was lost: ${error.message}`);
+    process.exitCode = 1;
+  });
   await store.close();
 }
 

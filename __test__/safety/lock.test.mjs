@@ -90,6 +90,22 @@ describe.skipIf(isWindows)('a holder of the lock that is stopped', () => {
     expect(ids.filter((id) => id.startsWith('patient-'))).toHaveLength(60);
   });
 
+  test('is waited for ten seconds by those who have asked for nothing else', async () => {
+    const dir = tempDir();
+    const holder = await stopHolder(dir);
+    const began = performance.now();
+    const { code, message } = await rejection(new FileProcessStore({ dataDir: dir }).addProcess(sample('x')));
+    expect(code).toBe('ERR_STORE_LOCKED');
+    expect(performance.now() - began).toBeGreaterThan(9_900);
+    // What it says is what it waited, and not many times what it was to wait, however busy the machine is.
+    const [, waited] = /gave up after (\d+) ms/.exec(message);
+    expect(Number(waited)).toBeGreaterThanOrEqual(10_000);
+    expect(Number(waited)).toBeLessThan(20_000);
+    await holder.kill();
+    await new FileProcessStore({ dataDir: dir }).addProcess(sample('x'));
+    expect(judge(dir, [holder.ledger], { alone: false })).toEqual({ lost: 0, wrong: [] });
+  });
+
   test('goes on where it was when it may, and those who waited come after it', async () => {
     const dir = tempDir();
     const holder = await stopHolder(dir);

@@ -50,7 +50,7 @@ export function holdAgainstTargets({ tables, growth, checks }, labels) {
     againstFloor(tables, 'unsynced', 'unsynced write', UNSYNCED_FLOOR, 'one update with durable: false'),
     ...tenfold(growth),
     nonAscii(tables),
-    blocked(tables),
+    ...blocked(tables),
     peaks(tables),
     ...checked(checks),
   ];
@@ -148,20 +148,36 @@ function nonAscii(tables) {
 
 /** The longest gap, less what returning all records takes, and what `JSON.stringify` of the argument takes. */
 function blocked(tables) {
-  const target = `no call keeps the event loop for more than ${BLOCKED_MS} ms (the worst; median of the longest gap)`;
   const gaps = Object.entries(tables).flatMap(([name, { rows }]) =>
     Object.entries(rows)
       .filter(([row, { ours }]) => ours?.blocked && row !== 'list all')
       .map(([row, { ours }]) => {
         const isList = ROWS[row].outside && row.startsWith('list all');
         const allowed = isList ? rows['list all'].ours.blocked.median : (ours.blocked.argument ?? 0);
-        return { name: `${name}, ${row}`, gap: ours.blocked.median - allowed };
+        return {
+          name: `${name}, ${row}`,
+          isBurst: Boolean(ROWS[row].burst),
+          gap: ours.blocked.median - allowed,
+        };
       }),
   );
-  if (gaps.length === 0) return { target, measured: '–', verdict: 'not measured' };
-  const worst = gaps.sort((a, b) => b.gap - a.gap).slice(0, WORST);
-  const measured = worst.map(({ name, gap }) => `${name} ${number(Math.max(0, gap))} ms`).join('; ');
-  return { target, measured, verdict: verdict(worst.every(({ gap }) => gap <= BLOCKED_MS)) };
+  const worst = (target, some) => {
+    if (some.length === 0) return { target, measured: '–', verdict: 'not measured' };
+    const shown = some.sort((a, b) => b.gap - a.gap).slice(0, WORST);
+    const measured = shown.map(({ name, gap }) => `${name} ${number(Math.max(0, gap))} ms`).join('; ');
+    return { target, measured, verdict: verdict(shown.every(({ gap }) => gap <= BLOCKED_MS)) };
+  };
+  const limit = `for more than ${BLOCKED_MS} ms (the worst; median of the longest gap)`;
+  return [
+    worst(
+      `no single call keeps the event loop ${limit}`,
+      gaps.filter(({ isBurst }) => !isBurst),
+    ),
+    worst(
+      `100 calls at once, JSON.stringify of their arguments aside, keep it together ${limit}`,
+      gaps.filter(({ isBurst }) => isBurst),
+    ),
+  ];
 }
 
 function peaks(tables) {

@@ -82,8 +82,8 @@ pub struct CommitStats {
     pub lock_wait: Duration,
     /// Time from the lock to the end, syncs included.
     pub took: Duration,
-    /// How often it started over because a writer without the lock came in between or the lock was lost, and how often
-    /// the rename was tried again.
+    /// How often it started over: a writer without the lock came in between, the lock was lost, or there was no room
+    /// until an earlier file was freed; and how often the rename was tried again.
     pub retries: usize,
 }
 

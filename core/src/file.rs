@@ -91,10 +91,10 @@ pub struct DataFile<R> {
     queue: Mutex<Queue<R>>,
     /// Held by a writer from before its commit is visible until all its batches have been told.
     settling: Mutex<()>,
-    /// How often renames were tried again since a receipt told it.
-    pub(crate) renames_retried: AtomicUsize,
     /// What commits have replaced, until it is freed.
     pub(crate) retired: Arc<Retired<R>>,
+    /// How often renames were tried again since a receipt told it.
+    pub(crate) renames_retried: AtomicUsize,
 }
 
 impl<R: Record> DataFile<R> {
@@ -108,8 +108,8 @@ impl<R: Record> DataFile<R> {
             local: AtomicBool::new(false),
             queue: Mutex::new(Queue { waiting: VecDeque::new(), writing: false }),
             settling: Mutex::new(()),
-            renames_retried: AtomicUsize::new(0),
             retired: Arc::new(Retired::new()),
+            renames_retried: AtomicUsize::new(0),
         }
     }
 

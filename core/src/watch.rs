@@ -47,7 +47,8 @@ struct Known(Mutex<Option<ById>>);
 /// "Too many open files", on all systems with such numbers.
 const EMFILE: i32 = 24;
 
-type ById = HashMap<Arc<[u8]>, Arc<Process>>;
+/// Each with its last known place in the file.
+type ById = HashMap<Arc<[u8]>, (usize, Arc<Process>)>;
 
 enum Wake {
     Changed,
@@ -57,7 +58,7 @@ enum Wake {
 }
 
 impl Watch {
-    /// Begins to watch. `report` is called on a thread of the watch, with changes in file order.
+    /// Begins to watch. `report` is called on a thread of the watch, with changes in file order, the removals last.
     pub fn start(
         file: Arc<DataFile<Process>>,
         report: impl Fn(Vec<Change>) + Send + 'static,
@@ -86,7 +87,10 @@ impl Watch {
             match done.record.as_ref().filter(|_| done.count > 0) {
                 // What was pruned in the middle of the batch may have been added again behind that.
                 Some(record) if is_pruned(record) => drop(known.remove(record.id())),
-                Some(record) => drop(known.insert(record.id().clone(), record.clone())),
+                Some(record) => {
+                    let place = known.get(record.id()).map_or(usize::MAX, |(place, _)| *place);
+                    known.insert(record.id().clone(), (place, record.clone()));
+                }
                 None => {}
             }
             for removed in &done.removed {
@@ -108,22 +112,25 @@ impl Known {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let first_of_id =
             |(place, record): &(usize, &Arc<Process>)| content.place(record.id()) == Some(*place);
-        let records = content.records().iter().enumerate().filter(first_of_id).map(|(_, record)| record);
+        let records = content.records().iter().enumerate().filter(first_of_id);
         let Some(known) = known.as_mut() else {
-            *known = Some(records.map(|record| (record.id().clone(), record.clone())).collect());
+            let entry =
+                |(place, record): (usize, &Arc<Process>)| (record.id().clone(), (place, record.clone()));
+            *known = Some(records.map(entry).collect());
             return Vec::new();
         };
         let mut changes = Vec::new();
-        for record in records {
-            match known.insert(record.id().clone(), record.clone()) {
+        for (place, record) in records {
+            match known.insert(record.id().clone(), (place, record.clone())) {
                 None => changes.push(Change::Added(record.clone())),
-                Some(old) if Arc::ptr_eq(&old, record) || old.text() == record.text() => {}
+                Some((_, old)) if Arc::ptr_eq(&old, record) || old.text() == record.text() => {}
                 Some(_) => changes.push(Change::Updated(record.clone())),
             }
         }
-        changes.extend(
-            known.extract_if(|id, _| content.place(id).is_none()).map(|(_, record)| Change::Removed(record)),
-        );
+        let removed = known.extract_if(|id, _| content.place(id).is_none()).map(|(_, removed)| removed);
+        let mut removed: Vec<_> = removed.collect();
+        removed.sort_by_key(|(place, _)| *place);
+        changes.extend(removed.into_iter().map(|(_, record)| Change::Removed(record)));
         changes
     }
 }

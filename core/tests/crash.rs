@@ -185,6 +185,7 @@ fn work_that_is_found_done_is_acknowledged_when_it_is_durable() {
             checker.check(&world, &ledger).unwrap_or_else(|found| panic!("{failure:?} at {at}: {found:?}"));
         }
     }
+    println!("{} states of the disk", checker.judged);
 }
 
 #[test]
@@ -203,6 +204,7 @@ fn a_durable_write_makes_an_earlier_one_that_was_not_durable_certain() {
         ledger.acknowledge(&before);
         checker.check(&client.world(|world| world.clone()), &ledger).unwrap();
     }
+    println!("{} states of the disk", checker.judged);
 }
 
 /// A checker that finds nothing where the syncs are missing would find nothing at all.
@@ -228,6 +230,7 @@ fn without_the_sync_of_the_directory_the_checker_finds_a_lost_acknowledged_write
 
 #[test]
 fn without_durability_a_dying_process_still_leaves_whole_files() {
+    let mut killed_at = 0;
     for start in Start::ALL {
         for at in 0.. {
             let client = start.client();
@@ -240,6 +243,7 @@ fn without_durability_a_dying_process_still_leaves_whole_files() {
                 assert!(!killed);
                 break;
             }
+            killed_at += 1;
             // Nothing is lost of what programs see when only the process dies: the soft state counts.
             ledger.saw(&client);
             client.world(simulated::World::settle);
@@ -249,4 +253,5 @@ fn without_durability_a_dying_process_still_leaves_whole_files() {
             Step::Add.run(&store, 1).unwrap();
         }
     }
+    println!("{killed_at} faults");
 }

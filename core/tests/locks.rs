@@ -132,6 +132,7 @@ fn while_one_writes_the_others_wait() {
 /// pausing at each of its calls until A is done or has waited for a while.
 #[test]
 fn a_lock_file_that_is_deleted_while_it_is_held_does_not_split_the_lock() {
+    let mut tried = 0;
     for start in [Start::EmptyDirectory, Start::Filled] {
         let calls = {
             let client = start.client();
@@ -141,9 +142,11 @@ fn a_lock_file_that_is_deleted_while_it_is_held_does_not_split_the_lock() {
         for at in 0..calls {
             for pause in 0..calls {
                 both_writes_are_kept(start, at, pause);
+                tried += 1;
             }
         }
     }
+    println!("{tried} interleavings");
 }
 
 fn both_writes_are_kept(start: Start, at: usize, pause: usize) {
@@ -204,6 +207,7 @@ fn a_planted_link_in_place_of_the_lock_file_is_not_followed() {
 /// A panic in the middle of a commit is as good as a killed process, except that the others of this process go on.
 #[test]
 fn a_panic_rejects_its_batch_and_later_calls_work() {
+    let mut tried = 0;
     for start in Start::ALL {
         for step in [Step::Add, Step::Merge, Step::Register] {
             for at in 0.. {
@@ -221,9 +225,11 @@ fn a_panic_rejects_its_batch_and_later_calls_work() {
                 assert!(store.processes.read().unwrap().place(b"n2").is_some());
                 let left = client.names_in(Path::new(DIR)).into_iter().filter(|name| name.contains(".json."));
                 assert!(left.into_iter().all(|name| name.ends_with(".lock") || name == "processes.json.tmp"));
+                tried += 1;
             }
         }
     }
+    println!("{tried} faults");
 }
 
 #[test]

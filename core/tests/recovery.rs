@@ -98,12 +98,15 @@ fn a_recovery_survives_a_power_loss_at_any_moment() {
     recover(&client).unwrap();
     let mut states = client.recorded_states();
     states.push(client.world(|world| world.clone()));
+    let mut judged = 0;
     for disk in states.iter().flat_map(survivors) {
+        judged += 1;
         check(&disk).unwrap_or_else(|found| panic!("{found}: {disk:?}"));
         let client = Client::new(disk.mount());
         recover(&client).unwrap();
         assert_eq!(client.content(Path::new(PROCESSES)).unwrap(), mended());
     }
+    println!("{judged} states of the disk");
     // Once it was acknowledged, the file is mended.
     for disk in survivors(states.last().unwrap()) {
         assert!(matches!(disk.at(Path::new(PROCESSES)), Some(Entry::File(file)) if **file == *mended()));
@@ -117,6 +120,7 @@ fn a_recovery_survives_every_fault() {
         recover(&client).unwrap();
         client.calls()
     };
+    let mut tried = 0;
     for (at, call) in calls.iter().enumerate() {
         for failure in [Failure::Errno(EIO), Failure::Errno(ENOSPC), Failure::Short, Failure::Kill] {
             for reach in [Reach::Once, Reach::Kind, Reach::All] {
@@ -135,7 +139,9 @@ fn a_recovery_survives_every_fault() {
                 check(&settled[0]).unwrap_or_else(|found| panic!("{found}: {case}"));
                 recover(&client).unwrap_or_else(|error| panic!("{error}: {case}"));
                 assert_eq!(client.content(Path::new(PROCESSES)).unwrap(), mended(), "{case}");
+                tried += 1;
             }
         }
     }
+    println!("{tried} faults");
 }

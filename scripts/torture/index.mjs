@@ -1,6 +1,7 @@
 // `npm run test:torture -- [names…] [--minutes N]`: the tests of __test__/safety for as long as you like, wide fuzzing,
 // and real power loss. Prints how many faults were tried, how many survived, and how many records were lost.
 
+import { core } from './core.mjs';
 import { damage } from './damage.mjs';
 import { kill } from './kill.mjs';
 import { lock } from './lock.mjs';
@@ -11,7 +12,7 @@ import { syscalls } from './syscalls.mjs';
 import { Tally } from './tally.mjs';
 import { workers } from './workers.mjs';
 
-const SCENARIOS = { kill, syscalls, lock, workers, plain, damage, model, power };
+const SCENARIOS = { core, kill, syscalls, lock, workers, plain, damage, model, power };
 
 function readArguments(args) {
   const names = [];

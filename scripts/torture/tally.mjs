@@ -64,7 +64,9 @@ export class Tally {
 
   row() {
     const { name, faults, survived, acknowledged, lost, seconds, remark } = this;
-    const figures = this.skipped ? ['', '', '', '', ''] : [faults, survived, acknowledged, lost, seconds];
+    const figures = this.skipped
+      ? ['', '', '', '', '']
+      : [faults, survived, acknowledged ?? '', lost, seconds];
     return `| ${[name, ...figures, remark].join(' | ')} |`;
   }
 }

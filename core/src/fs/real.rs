@@ -143,7 +143,11 @@ impl FileSystem for RealFs {
     #[cfg(unix)]
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         let dir = fs::File::open(dir)?;
-        dir.sync_all()?;
+        match dir.sync_all() {
+            // This file system knows no sync of directories (CIFS and 9p on some kernels): no more is to be had.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => {}
+            synced => synced?,
+        }
         // An XFS that has shut itself down, for an error of its disk, says that it has synced a directory although it
         // has not. It answers no stat any more.
         dir.metadata().map(drop)
@@ -338,6 +342,15 @@ mod tests {
         assert_eq!(file_time(before), FileTime { seconds: -2, nanos: 999_999_750 });
         assert_eq!(file_time(before).as_nanos(), -1_000_000_250);
         assert_eq!(file_time(UNIX_EPOCH - Duration::from_secs(3)), FileTime { seconds: -3, nanos: 0 });
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_directory_that_can_not_be_synced_is_as_durable_as_it_gets() {
+        let refusal = fs::File::open("/proc").unwrap().sync_all().unwrap_err();
+        assert_eq!(refusal.kind(), io::ErrorKind::InvalidInput);
+        assert!(RealFs.sync_dir(Path::new("/proc")).is_ok());
+        assert!(RealFs.sync_dir(Path::new("/proc/nothing")).is_err());
     }
 
     #[test]
