@@ -41,7 +41,11 @@ fn interval(waited: Duration, random: u64) -> Duration {
 impl Lock {
     /// Tries once; `None` if somebody else holds it, or has just deleted its file.
     pub fn try_acquire(fs: &dyn FileSystem, path: &Path) -> Result<Option<Lock>, Error> {
-        let file = fs.open_lock(path).context("open", path)?;
+        let file = match fs.open_lock(path) {
+            // ERROR_SHARING_VIOLATION: somebody is about to delete it.
+            Err(error) if cfg!(windows) && error.raw_os_error() == Some(32) => return Ok(None),
+            opened => opened.context("open", path)?,
+        };
         if let Ok(dir) = fs.stat(place::parent(path)) {
             place::give(&*file, dir.owner);
         }

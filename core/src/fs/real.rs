@@ -49,8 +49,7 @@ impl File for RealFile {
     }
 
     fn sync(&self) -> io::Result<()> {
-        // std asks macOS for F_FULLFSYNC, since fsync there stops at the drive's cache.
-        self.0.sync_all()
+        sync(&self.0)
     }
 
     #[cfg(unix)]
@@ -118,7 +117,7 @@ impl FileSystem for RealFs {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         private(&mut options);
-        not_through_links(&mut options);
+        as_lock(&mut options);
         Ok(Box::new(RealFile(options.open(path)?)))
     }
 
@@ -143,7 +142,7 @@ impl FileSystem for RealFs {
     #[cfg(unix)]
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         let dir = fs::File::open(dir)?;
-        match dir.sync_all() {
+        match sync(&dir) {
             // This file system knows no sync of directories (CIFS and 9p on some kernels): no more is to be had.
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => {}
             synced => synced?,
@@ -183,6 +182,26 @@ impl FileSystem for RealFs {
     }
 }
 
+#[cfg(not(target_os = "macos"))]
+fn sync(file: &fs::File) -> io::Result<()> {
+    file.sync_all()
+}
+
+/// std asks for F_FULLFSYNC, since fsync stops at the drive's cache on macOS. File systems that refuse to know it (of
+/// networks, for instance) are asked for as much as they know.
+#[cfg(target_os = "macos")]
+fn sync(file: &fs::File) -> io::Result<()> {
+    use rustix::io::Errno;
+
+    let refused = [Errno::NOTSUP, Errno::OPNOTSUPP, Errno::NOTTY, Errno::INVAL];
+    match file.sync_all() {
+        Err(error) if Errno::from_io_error(&error).is_some_and(|errno| refused.contains(&errno)) => {
+            Ok(rustix::fs::fsync(file)?)
+        }
+        synced => synced,
+    }
+}
+
 #[cfg(unix)]
 fn private(options: &mut OpenOptions) {
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
@@ -199,8 +218,9 @@ fn nonblocking(options: &mut OpenOptions) {
     std::os::unix::fs::OpenOptionsExt::custom_flags(options, flags as i32);
 }
 
+/// Never through a link.
 #[cfg(unix)]
-fn not_through_links(options: &mut OpenOptions) {
+fn as_lock(options: &mut OpenOptions) {
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
     std::os::unix::fs::OpenOptionsExt::custom_flags(options, flags.bits() as i32);
 }
@@ -214,8 +234,13 @@ fn private_dir(_builder: &mut fs::DirBuilder) {}
 #[cfg(not(unix))]
 fn nonblocking(_options: &mut OpenOptions) {}
 
-#[cfg(not(unix))]
-fn not_through_links(_options: &mut OpenOptions) {}
+/// Nobody can delete it while it is open: whether that has happened could not be told from ids, as it is on Unix.
+#[cfg(windows)]
+fn as_lock(options: &mut OpenOptions) {
+    const FILE_SHARE_READ: u32 = 1;
+    const FILE_SHARE_WRITE: u32 = 2;
+    std::os::windows::fs::OpenOptionsExt::share_mode(options, FILE_SHARE_READ | FILE_SHARE_WRITE);
+}
 
 /// Only file systems that are known to be local count: a stat on any other may wait for a server.
 #[cfg(target_os = "linux")]
