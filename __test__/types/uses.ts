@@ -207,6 +207,8 @@ const codes: Record<StoreErrorCode, string> = {
   ERR_STORE_CORRUPT: 'corrupt',
   ERR_STORE_LOCKED: 'locked',
   ERR_STORE_CLOSED: 'closed',
+  ERR_STORE_INTERNAL: 'internal',
+  ERR_STORE_NO_BINARY: 'no binary',
 };
 export function explain(error: StoreError): string {
   const asError: Error = error;
