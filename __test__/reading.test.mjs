@@ -23,6 +23,8 @@ const readers = [
   ['getWorkspaces', (store) => store.getWorkspaces()],
 ];
 
+const isWindows = process.platform === 'win32';
+
 describe('a missing file or directory', () => {
   test('a missing file is an empty store', async () => {
     const { store } = freshStore();
@@ -189,7 +191,8 @@ describe('reads see every write that was finished before the call', () => {
     expect(idsOf(await store.getWorkspaces())).toEqual(['w1', 'w2']);
   });
 
-  test('in place, of the same size, with the time stamps put back', async () => {
+  // What the system tells of a file on Windows is then the same as before; the README says so.
+  test.skipIf(isWindows)('in place, of the same size, with the time stamps put back', async () => {
     const { store, file } = freshStore();
     const text = (i) => JSON.stringify([storedEntry('a', { result: String(1000 + i) })]);
     writeFileSync(file, text(0));
