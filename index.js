@@ -59,7 +59,10 @@ class FileProcessStore {
     this.#processes = new Mutations(
       'processes.json',
       (ops) => call((channel, ticket) => store.writeProcesses(channel, ticket, ops)),
-      () => /** @type {import('./index').ProcessStore} */ (this).onPrune?.bind(this),
+      () => {
+        const store = /** @type {import('./index').ProcessStore} */ (this);
+        return store.onPrune ? (entries) => store.onPrune?.(entries) : undefined;
+      },
     );
     this.#functionUpdates = new FunctionUpdates(open);
     this.#workspaces = new Registry('workspaces', open);

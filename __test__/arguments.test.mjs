@@ -188,6 +188,17 @@ describe('other arguments of the wrong type', () => {
     await expectRefused((store) => store.updateProcess('before', updates), TYPE, message);
   });
 
+  test('getProcess rejects a workspace that is no string', async () => {
+    for (const [workspace, got] of [
+      [5, 'number'],
+      [{}, 'object'],
+      [false, 'boolean'],
+    ]) {
+      const message = `workspaceId must be a string, got ${got}`;
+      await expectRefused((store) => store.getProcess('before', workspace), TYPE, message);
+    }
+  });
+
   test('ensureDataDir rejects a path that is no string', async () => {
     for (const path of [undefined, null, 5, {}, Symbol('s'), Object('text')]) {
       expectArgumentError(await rejection(ensureDataDir(path)), TYPE, /^path must be a .*string, got /);
@@ -247,6 +258,10 @@ describe('the constructor throws', () => {
     ['a waiting time that is a string', { lockTimeoutMs: '5' }, TYPE, /^options\.lockTimeoutMs .*got string/],
     ['a negative waiting time', { lockTimeoutMs: -1 }, VALUE, /^options\.lockTimeoutMs /],
     ['a waiting time of NaN', { lockTimeoutMs: NaN }, VALUE, /^options\.lockTimeoutMs /],
+    ['watch as a path', { watch: '/tmp' }, TYPE, /^options\.watch must be a boolean, got string/],
+    ['watch as null', { watch: null }, TYPE, /^options\.watch must be a boolean, got null/],
+    ['onPrune as a path', { onPrune: '/tmp' }, TYPE, /^options\.onPrune must be a function, got string/],
+    ['onPrune as null', { onPrune: null }, TYPE, /^options\.onPrune must be a function, got null/],
   ])('for %s', (_, options, code, message) => {
     let error;
     try {

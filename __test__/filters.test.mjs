@@ -228,13 +228,39 @@ describe('filters that cannot be meant', () => {
     ],
     ['a negative offset', { offset: -1 }, 'ERR_INVALID_ARG_VALUE', /^filter\.offset /],
     ['a fractional offset', { offset: 0.5 }, 'ERR_INVALID_ARG_VALUE', /^filter\.offset /],
+    [
+      'exclude as a string',
+      { exclude: 'conversation' },
+      'ERR_INVALID_ARG_TYPE',
+      /^filter\.exclude must be an array, got string/,
+    ],
+    [
+      'a part to exclude that is a number',
+      { exclude: ['toolCalls', 5] },
+      'ERR_INVALID_ARG_TYPE',
+      /^filter\.exclude\[1\] must be a string, got number/,
+    ],
+    [
+      'a part to exclude that is not known',
+      { exclude: ['result'] },
+      'ERR_INVALID_ARG_VALUE',
+      /^filter\.exclude\[0\] must be 'conversation' or 'toolCalls', got 'result'/,
+    ],
   ];
 
-  test.each(wrong)('%s is refused by listing and by clearing', async (_, filter, code, message) => {
+  const CALLS = [
+    'getAllProcesses',
+    'getProcessSummaries',
+    'getProcessIds',
+    'getProcessCount',
+    'clearProcesses',
+  ];
+
+  test.each(wrong)('%s is refused by every list and by clearing', async (_, filter, code, message) => {
     const { store } = storeWithRecords();
-    for (const call of [() => store.getAllProcesses(filter), () => store.clearProcesses(filter)]) {
-      const error = await rejection(call());
-      expect(error.code).toBe(code);
+    for (const call of CALLS) {
+      const error = await rejection(store[call](filter));
+      expect(error.code, call).toBe(code);
       expect(error.message).toMatch(message);
       expect(error).toSatisfy((e) => e instanceof TypeError || e instanceof RangeError);
     }

@@ -1,5 +1,6 @@
 // updateProcess with a function of the current record: what it sees, what it returns, and what goes wrong.
 
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync, rmdirSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { FileProcessStore } from '../index.js';
@@ -62,6 +63,17 @@ describe('what the function returns', () => {
     const expected = fullSample('a', { n: 0, result: undefined, error: null, endTime, metadata, extra: [1] });
     expect(await store.getProcess('a')).toEqual(expected);
     expect(await store.getProcessIds({ workspaceId: 'ws-2' })).toEqual(['a']);
+  });
+
+  test('it may be the record itself, changed', async () => {
+    const { store } = await storeWith();
+    await store.updateProcess('a', (current) => {
+      current.conversationTurns[0].content = 'changed';
+      return Object.assign(current, { n: 5, endTime: undefined });
+    });
+    const expected = fullSample('a', { n: 5, endTime: undefined });
+    expected.conversationTurns[0].content = 'changed';
+    expect(await store.getProcess('a')).toEqual(expected);
   });
 
   test('undefined leaves the record alone: no write, no event', async () => {
@@ -161,6 +173,43 @@ describe('when the function is called', () => {
     });
     expect(seen).toEqual([0, 10]);
     expect(await store.getProcess('a')).toMatchObject({ n: 11, result: 'theirs' });
+  });
+
+  test('no lock is held while it runs: another process may write meanwhile, the same record included', async () => {
+    const { store, dir } = await storeWith();
+    const entry = new URL('../index.js', import.meta.url).href;
+    const body = `
+      const { FileProcessStore } = await import(${JSON.stringify(entry)});
+      const store = new FileProcessStore({ dataDir: ${JSON.stringify(dir)}, lockTimeoutMs: 100 });
+      await store.updateProcess('a', ({ n }) => ({ n: n + 40 }));
+      await store.addProcess({ id: 'b', status: 'queued', startTime: new Date() });`;
+    const env = { ...process.env, NODE_OPTIONS: '' };
+    const seen = [];
+    await store.updateProcess('a', (current) => {
+      seen.push(current.n);
+      if (seen.length === 1) {
+        const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', body], {
+          env,
+        });
+        expect([status, String(stderr)]).toEqual([0, '']);
+      }
+      return increment(current);
+    });
+    expect(seen).toEqual([0, 40]);
+    expect(await store.getProcess('a')).toMatchObject({ n: 41 });
+    expect(await store.getProcessIds()).toEqual(['a', 'b']);
+  });
+
+  test('what it throws when it is called again counts, too', async () => {
+    const { store, file } = await storeWith();
+    const theirs = [storedEntry('a', { n: 10 })];
+    const change = ({ n }) => {
+      if (n === 10) throw new Error('ten is enough');
+      writeFileSync(file, JSON.stringify(theirs));
+      return { n: 1 };
+    };
+    expect((await rejection(store.updateProcess('a', change))).message).toBe('ten is enough');
+    expect(readEntries(file)).toEqual(theirs);
   });
 
   test('it is not called again for a change of another record', async () => {

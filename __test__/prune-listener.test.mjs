@@ -172,6 +172,20 @@ describe('an onPrune that throws', () => {
     expect(heard).toEqual(['process-added d']);
   });
 
+  test('because it is no function is no better and no worse', async () => {
+    const { store } = await fullStore();
+    store.onPrune = 'delete them';
+    const outcomes = await Promise.allSettled([
+      store.updateProcess('c', { result: 'r' }),
+      store.addProcess(old('d', 3)),
+      store.removeProcess('nobody'),
+    ]);
+    expect(outcomes.map(({ status }) => status[0]).join('')).toBe('frf');
+    expect(outcomes[1].reason.message).toMatch(/onPrune is not a function/);
+    await store.addProcess(old('d', 3));
+    expect(await store.getProcessIds()).toEqual(['b', 'c', 'd']);
+  });
+
   test('does not stop later calls', async () => {
     const { store } = await fullStore();
     store.onPrune = () => {

@@ -2,7 +2,7 @@
 //!
 //! # Model
 //!
-//! A [`Store`] is a directory with two [`DataFile`]s, each a JSON array of records. Reads share an immutable
+//! A [`Store`] is a directory with three [`DataFile`]s, each a JSON array of records. Reads share an immutable
 //! snapshot of the file, which a stat validates at each call. Mutations are queued per file; one writer
 //! takes all that is queued, applies it in order to the newest state, and replaces the file once.
 //!
