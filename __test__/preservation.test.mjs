@@ -195,6 +195,15 @@ describe('what a hand-made file means', () => {
     expect(await store.getAllProcesses({ workspaceId: 'old' })).toEqual([]);
   });
 
+  test('an earlier duplicate may be anything', async () => {
+    const { store } = handMade(
+      '[{"workspaceId":5,"process":"x","workspaceId":"w","process":{"id":"a","status":"failed","startTime":"2024-01-02"}}]',
+    );
+    expect(await store.getProcess('a')).toMatchObject({ id: 'a', status: 'failed' });
+    await store.updateProcess('a', { error: 'e' });
+    expect(await store.getProcess('a')).toMatchObject({ error: 'e', startTime: new Date('2024-01-02') });
+  });
+
   test('keys and values that are spelt with escapes are the same keys and values', async () => {
     const { store } = handMade(
       '[{"workspace\\u0049d":"\\u0077s","pr\\u006fcess":{"\\u0069d":"\\u0061","status":"r\\u0075nning","startTime":"2024\\u002d01-02"}}]',

@@ -80,8 +80,7 @@ fn json_value(token: &str) -> Option<Decoded<'_>> {
 impl HostFields {
     /// Decodes the record whose entry is `entry`.
     pub(crate) fn of(entry: &[u8]) -> Self {
-        let process =
-            serde_json::from_slice(entry).map_or(Fields::default(), |entry: EntryFields| entry.process);
+        let process = EntryFields::read(entry).map_or(Fields::default(), |entry| entry.process);
         let mut texts = HostTexts::with_capacity(entry.len());
         let mut known = [Slot::Absent; FIELDS.len()];
         let mut rest = Fields::default();

@@ -36,6 +36,7 @@ impl Item {
 
 impl Record for Item {
     const NAME: &'static str = "info";
+    const HOLDS_ITS_LIKE: bool = true;
 
     fn read(bytes: &[u8]) -> Result<(Self, usize), Flaw> {
         if bytes.first() != Some(&b'{') {

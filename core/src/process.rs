@@ -172,18 +172,18 @@ fn tag<'a>(process: &Fields<'a>, argument: &str) -> Result<Option<&'a str>, Erro
 
 impl Record for Process {
     const NAME: &'static str = "process";
+    const HOLDS_ITS_LIKE: bool = false;
 
     fn read(bytes: &[u8]) -> Result<(Self, usize), Flaw> {
         if bytes.first() != Some(&b'{') {
             return Err(Flaw::new(0, "expected an object with workspaceId and process"));
         }
-        let mut documents = serde_json::Deserializer::from_slice(bytes).into_iter::<EntryDoc>();
-        let document = match documents.next() {
-            Some(Ok(document)) => document,
+        let (document, length) = match EntryDoc::read(bytes) {
+            Some(Ok(read)) => read,
             Some(Err(error)) => return Err(fields::flaw(&error, bytes)),
             None => return Err(Flaw::new(0, "expected an object with workspaceId and process")),
         };
-        let text = &bytes[..documents.byte_offset()];
+        let text = &bytes[..length];
         if let Err(error) = std::str::from_utf8(text) {
             return Err(Flaw::new(error.valid_up_to(), "expected UTF-8"));
         }
@@ -223,7 +223,7 @@ impl Record for Process {
     }
 
     fn merge(&self, patch: &Patch) -> Result<Self, Error> {
-        let EntryFields { tag: old_tag, mut process, rest } = serde_json::from_slice(&self.text)
+        let EntryFields { tag: old_tag, mut process, rest } = EntryFields::read(&self.text)
             .map_err(|error| Error::Internal(format!("a stored record: {error}")))?;
         patch.apply(&mut process, &REQUIRED)?;
         sort(&mut process);

@@ -12,6 +12,9 @@ pub trait Record: Debug + Sized + Send + Sync + 'static {
     /// What one record is called in messages: `process`.
     const NAME: &'static str;
 
+    /// Whether a part of a record may well look like a record, as the tags of a workspace, which have ids, too.
+    const HOLDS_ITS_LIKE: bool;
+
     /// Reads the record that `bytes` begins with, and tells how many bytes it takes.
     fn read(bytes: &[u8]) -> Result<(Self, usize), Flaw>;
 

@@ -14,6 +14,10 @@
 //! 3. *What follows.* Behind a record come others, and then the end of the file. Where an array ends and more is
 //!    to come, the array was a part of something.
 //!
+//! Where a piece is missing, a damaged record may read on as valid JSON until the file ends, with the records behind
+//! it in one of its arrays. The bracket that ends the file then seems to be the array's. A file that was cut off
+//! behind an array of its last record looks the same, but for what a record of its kind may well hold.
+//!
 //! Where none of them tells, an object that is a record in all respects is taken for one, unless it stands further
 //! in than the margin.
 
@@ -53,6 +57,12 @@ pub(crate) fn salvage<R: Record>(text: &[u8]) -> (Content<R>, Vec<Loss>) {
     let mut damage: Option<Flaw> = None;
     // Up to here, what isn't at the margin is known to be a part of something.
     let mut known = 0;
+    // Up to here, what isn't at the margin is known to be records.
+    let mut sound = 0;
+    // Whether records may be among what seem to be parts of the damaged one.
+    let mut mixed = false;
+    // How many bytes may be scanned in such parts, so that thousands of levels of nesting don't take minutes.
+    let mut patience = 100 * text.len();
     let mut close = |damage: &mut Option<Flaw>, end: usize| {
         let Some(flaw) = damage.take() else { return };
         let (line, column) = flaw.position(text);
@@ -62,7 +72,9 @@ pub(crate) fn salvage<R: Record>(text: &[u8]) -> (Content<R>, Vec<Loss>) {
     loop {
         // What belongs between records is no loss.
         if damage.is_none() {
-            at += text[at..].iter().take_while(|byte| b" \t\r\n,[]".contains(byte)).count();
+            let gap = text[at..].iter().take_while(|byte| b" \t\r\n,[]".contains(byte)).count();
+            damage = (at..at + gap).find(|at| is_inner_bracket(text, *at)).map(|at| Flaw::new(at, EXPECTED));
+            at += gap;
         }
         let Some(found) = memchr::memchr(b'{', &text[at..]) else { break };
         let start = at + found;
@@ -72,33 +84,49 @@ pub(crate) fn salvage<R: Record>(text: &[u8]) -> (Content<R>, Vec<Loss>) {
         at = start + 1;
         let own_line = indentation(text, start);
         let at_margin = own_line.is_some() && own_line == margin;
-        let is_doubtful = damage.is_some() && !at_margin && !enveloped;
-        if is_doubtful && start < known || !at_margin && is_value_of_field(text, start) {
+        let is_value = !at_margin && is_value_of_field(text, start);
+        let is_doubtful = is_value || damage.is_some() && !at_margin && !enveloped;
+        if is_doubtful && start < known || is_value && R::HOLDS_ITS_LIKE {
             continue;
         }
         match read::<R>(text, start) {
             Ok((record, end)) => {
-                if is_doubtful {
+                let is_out_of_place = !enveloped && is_further_in(text, end - 1, margin);
+                if is_doubtful || is_out_of_place && start >= sound {
                     match what_follows(text, end) {
-                        Follows::End(closing) if !is_further_in(text, closing, margin) => {}
+                        Follows::End(_) if mixed && is_out_of_place => continue,
+                        Follows::End(closing) if !is_further_in(text, closing, margin) => sound = closing,
                         Follows::End(closing) | Follows::Rest(closing) => {
+                            damage.get_or_insert_with(|| Flaw::new(start, EXPECTED));
                             known = closing;
                             continue;
                         }
+                        // A value of a field is followed by another field or the end of the object.
+                        Follows::Unknown if is_value => continue,
                         Follows::Unknown if is_further_in(text, start, margin) => continue,
                         Follows::Unknown => {}
                     }
                 }
                 close(&mut damage, start);
+                mixed = false;
                 records.push(Arc::new(record));
                 at = end;
             }
             Err(flaw) => {
+                sound = 0;
                 if at_margin {
                     close(&mut damage, start);
+                    mixed = false;
                 }
                 damage.get_or_insert(Flaw::new(start, flaw.expected));
-                let own = end_of_own_parts(text, start);
+                let own = match value_end(text, start) {
+                    Ok(end) => end,
+                    Err(flaw) => {
+                        mixed = mixed || takes_in_others::<R>(text, flaw.offset, margin);
+                        patience = patience.saturating_sub(flaw.offset - start);
+                        if mixed && patience > 0 { start } else { end_of_own_parts(text, start, flaw.offset) }
+                    }
+                };
                 known = if at_margin { own } else { known.max(own) };
             }
         }
@@ -148,8 +176,31 @@ fn is_envelope<R: Record>(text: &[u8]) -> bool {
         && read::<R>(text, start).is_err()
 }
 
+/// Whether an array begins there where a record belongs.
+fn is_inner_bracket(text: &[u8], at: usize) -> bool {
+    let before = text[..at].trim_ascii_end();
+    text[at] == b'[' && !before.is_empty() && !before.ends_with(b"]")
+}
+
 fn is_value_of_field(text: &[u8], start: usize) -> bool {
-    text[..start].iter().rfind(|byte| !b" \t\r\n".contains(byte)) == Some(&b':')
+    let before = text[..start].trim_ascii_end();
+    // In a text that was cut short, the quotes before a colon are escaped.
+    before
+        .strip_suffix(b":")
+        .is_some_and(|name| name.trim_ascii_end().ends_with(b"\"") && !name.ends_with(b"\\\""))
+}
+
+/// Whether records that were behind a damaged one can be read as parts of it, up to the flaw.
+fn takes_in_others<R: Record>(text: &[u8], flaw: usize, margin: Option<&[u8]>) -> bool {
+    let before = text[..flaw].trim_ascii_end();
+    if flaw < text.len() {
+        // Another object where the name of a field belongs, or the end of the file: the one before was no value.
+        let is_misplaced = text[flaw] == b'{' && before.ends_with(b",") || text[flaw] == b']';
+        return is_misplaced && !R::HOLDS_ITS_LIKE;
+    }
+    let Some(rest) = before.strip_suffix(b"]") else { return false };
+    let own_line = indentation(text, rest.len());
+    !R::HOLDS_ITS_LIKE || own_line.zip(margin).is_some_and(|(found, margin)| found.len() < margin.len())
 }
 
 /// Where the JSON value ends that begins at `start`.
@@ -162,12 +213,8 @@ fn value_end(text: &[u8], start: usize) -> Result<usize, Flaw> {
     }
 }
 
-/// How far the text from `start` on belongs to the object that begins there, beyond doubt.
-fn end_of_own_parts(text: &[u8], start: usize) -> usize {
-    let flaw = match value_end(text, start) {
-        Ok(end) => return end,
-        Err(flaw) => flaw.offset,
-    };
+/// How far the text from `start` on belongs to the object that begins there and has a flaw, beyond doubt.
+fn end_of_own_parts(text: &[u8], start: usize, flaw: usize) -> usize {
     let mut at = start;
     let mut last_string = flaw;
     while let Some(quote) = memchr::memchr(b'"', &text[at..flaw]) {

@@ -92,7 +92,7 @@ const CHANGES = {
     return { with: bytes.subarray(other, other + to - from), until: to };
   },
 };
-const OPENS = new Set(['delete', 'flip', 'piece', 'piecesInstead', 'again', 'fromElsewhere']);
+const OPENS = new Set(['piece', 'piecesInstead', 'again', 'fromElsewhere']);
 
 function entryOf(n, random) {
   const maybe = (value) => (random() < 0.5 ? value : undefined);

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -51,28 +52,45 @@ impl Span {
 }
 
 /// An entry with just what the index needs; the rest is scanned over.
-#[derive(Default)]
-pub struct EntryDoc<'a> {
+pub struct EntryDoc<'a, P = ProcessDoc<'a>> {
     pub workspace: Option<&'a RawValue>,
-    pub process: Option<ProcessDoc<'a>>,
+    pub process: Option<P>,
+}
+
+impl<'a> EntryDoc<'a> {
+    /// Reads the entry that `bytes` begins with, and tells how many bytes it takes; `None` where there is nothing.
+    pub fn read(bytes: &'a [u8]) -> Option<serde_json::Result<(Self, usize)>> {
+        let mut documents = serde_json::Deserializer::from_slice(bytes).into_iter::<Self>();
+        let read = documents.next()?.map(|entry| (entry, documents.byte_offset()));
+        Some(read.or_else(|error| Self::read_last(bytes).ok_or(error)))
+    }
+
+    /// The same for an entry with several processes: the last one counts, as `JSON.parse` has it, whatever the
+    /// others are.
+    fn read_last(bytes: &'a [u8]) -> Option<(Self, usize)> {
+        let mut documents = serde_json::Deserializer::from_slice(bytes).into_iter::<EntryDoc<&RawValue>>();
+        let EntryDoc { workspace, process } = documents.next()?.ok()?;
+        let process = serde_json::from_str(process?.get()).ok()?;
+        Some((EntryDoc { workspace, process: Some(process) }, documents.byte_offset()))
+    }
 }
 
 #[derive(Default)]
 pub struct ProcessDoc<'a>(pub [Option<&'a RawValue>; INDEXED.len()]);
 
-impl<'de: 'a, 'a> Deserialize<'de> for EntryDoc<'a> {
+impl<'de: 'a, 'a, P: Deserialize<'de>> Deserialize<'de> for EntryDoc<'a, P> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Entry;
+        struct Entry<P>(PhantomData<P>);
 
-        impl<'de> Visitor<'de> for Entry {
-            type Value = EntryDoc<'de>;
+        impl<'de, P: Deserialize<'de>> Visitor<'de> for Entry<P> {
+            type Value = EntryDoc<'de, P>;
 
             fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
                 f.write_str("an object with workspaceId and process")
             }
 
             fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
-                let mut entry = EntryDoc::default();
+                let mut entry = EntryDoc { workspace: None, process: None };
                 while let Some(name) = map.next_key::<&RawValue>()? {
                     match &*fields::key(name.get()) {
                         b"workspaceId" => entry.workspace = Some(map.next_value()?),
@@ -84,7 +102,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for EntryDoc<'a> {
             }
         }
 
-        deserializer.deserialize_map(Entry)
+        deserializer.deserialize_map(Entry(PhantomData))
     }
 }
 
@@ -117,28 +135,41 @@ impl<'de: 'a, 'a> Deserialize<'de> for ProcessDoc<'a> {
 }
 
 /// An entry as its fields, those of the process included, all in one scan.
-#[derive(Default)]
-pub struct EntryFields<'a> {
+pub struct EntryFields<'a, P = Fields<'a>> {
     /// The token of the workspace tag.
     pub tag: Option<&'a str>,
-    pub process: Fields<'a>,
+    pub process: P,
     /// What else stands in the entry.
     pub rest: Fields<'a>,
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for EntryFields<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Entry;
+impl<'a> EntryFields<'a> {
+    /// Reads an entry that [`EntryDoc`] has read before.
+    pub fn read(text: &'a [u8]) -> serde_json::Result<Self> {
+        serde_json::from_slice(text).or_else(|error| Self::read_last(text).ok_or(error))
+    }
 
-        impl<'de> Visitor<'de> for Entry {
-            type Value = EntryFields<'de>;
+    /// The same for an entry with several processes, of which the last one counts.
+    fn read_last(text: &'a [u8]) -> Option<Self> {
+        let EntryFields { tag, process, rest } =
+            serde_json::from_slice::<EntryFields<Option<&RawValue>>>(text).ok()?;
+        Some(EntryFields { tag, process: Fields::parse(process?.get()).ok()?, rest })
+    }
+}
+
+impl<'de: 'a, 'a, P: Deserialize<'de> + Default> Deserialize<'de> for EntryFields<'a, P> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entry<P>(PhantomData<P>);
+
+        impl<'de, P: Deserialize<'de> + Default> Visitor<'de> for Entry<P> {
+            type Value = EntryFields<'de, P>;
 
             fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
                 f.write_str("an object with workspaceId and process")
             }
 
             fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
-                let mut entry = EntryFields::default();
+                let mut entry = EntryFields { tag: None, process: P::default(), rest: Fields::default() };
                 while let Some(name) = map.next_key::<&RawValue>()? {
                     let key = fields::key(name.get());
                     match &*key {
@@ -154,7 +185,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for EntryFields<'a> {
             }
         }
 
-        deserializer.deserialize_map(Entry)
+        deserializer.deserialize_map(Entry(PhantomData))
     }
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::HostValue;
 
 const MINIMAL: &str = r#"{"id":"a","status":"running","startTime":"2026-01-01T00:00:00.000Z"}"#;
 
@@ -166,6 +167,20 @@ fn a_merge_replaces_a_field_however_it_is_spelled_and_all_of_its_duplicates() {
     let text = shown(&merged);
     assert!(text.contains("\"result\": null,\n      \"x\": \"new\",\n      \"big\""), "{text}");
     assert!(!text.contains("-0") && !text.contains("u0072") && !text.contains("deep"));
+}
+
+#[test]
+fn of_several_processes_in_an_entry_the_last_counts_whatever_the_others_are() {
+    for other in ["null", "7", "1e999", "\"\\ud83d\"", "[{}]", r#"{"id":5}"#] {
+        let entry = format!(r#"{{"process":{other},"workspaceId":"w","process":{MINIMAL},"x":1}}"#);
+        let process = stored(&entry);
+        assert_eq!(&**process.id(), b"a");
+        assert!(matches!(process.host_fields().known().next(), Some(HostValue::Text(_))));
+        let merged = process.merge(&patch(r#"{"error":"e"}"#, &[])).unwrap();
+        assert_eq!(&**merged.id(), b"a");
+        let reversed = format!(r#"{{"workspaceId":"w","process":{MINIMAL},"process":{other}}}"#);
+        assert!(Process::read(reversed.as_bytes()).is_err(), "{other}");
+    }
 }
 
 #[test]

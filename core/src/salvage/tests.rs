@@ -92,8 +92,10 @@ fn a_record_that_a_missing_piece_has_moved_is_kept() {
             let before = format!("[\n  {},\n  {}{between}", item("a"), &b[..cut]);
             let text = format!("{before}{c},\n  {}\n]", item("d"));
             let at_margin = indentation(text.as_bytes(), before.len()) == Some(b"  ");
-            // Elsewhere, in a place where a value belongs, it can't be told from one.
-            let is_moved = at_margin || !reads_on(&format!("{}{between}{c}", &b[..cut]));
+            // Elsewhere, in the place of a field's value, it can't be told from one.
+            let is_value =
+                b[..cut].trim_end().ends_with(':') && reads_on(&format!("{}{between}{c}", &b[..cut]));
+            let is_moved = at_margin || !is_value;
             let expected: &[&str] = if is_moved { &["a", "c", "d"] } else { &["a", "d"] };
             assert_eq!(ids::<Item>(&text), found(expected, 1), "{text}");
         }
@@ -151,6 +153,70 @@ fn parts_of_a_record_that_was_cut_off_as_well_are_no_records() {
         let mut text = text[..cut].to_vec();
         text[b] = 0;
         assert_eq!(ids::<Item>(&text), found(&["a"], 1), "{}", String::from_utf8_lossy(&text));
+    }
+}
+
+/// Entries that hold objects, arrays and text with JSON in it, as a store writes them or on one line.
+fn rich(id: &str, on_one_line: bool) -> String {
+    let process = format!(
+        r#"{{"id":"{id}","status":"running","startTime":"2026-01-01","metadata":{{"n":[1,{{"deep":[[],{{}}]}}]}},"conversationTurns":[{{"role":"user","content":"c"}},{{"role":"tool"}}],"a":"{{\"workspaceId\": \"\", \"process\": {{"}}"#
+    );
+    let entry = format!(r#"{{"workspaceId":"w","process":{process}}}"#);
+    if on_one_line { entry } else { String::from_utf8(layout::pretty(&entry, 1).unwrap()).unwrap() }
+}
+
+#[test]
+fn whole_entries_are_kept_wherever_blanks_have_swallowed_a_piece() {
+    for on_one_line in [true, false] {
+        let records = ["a", "b", "c", "d"].map(|id| rich(id, on_one_line));
+        let whole = if on_one_line { format!("[{}]", records.join(",")) } else { file(&records) };
+        let places = records.map(|record| {
+            let start = whole.find(&record).unwrap();
+            start..start + record.len()
+        });
+        for from in 1..whole.len() {
+            for length in [1, 4, 11, 23, 37, 59] {
+                let until = (from + length).min(whole.len());
+                let mut bytes = whole.clone().into_bytes();
+                bytes[from..until].fill(b' ');
+                if Content::<Process>::read(&bytes, &Arc::new(Content::empty())).is_ok() {
+                    continue;
+                }
+                let expected: Vec<_> = ["a", "b", "c", "d"]
+                    .into_iter()
+                    .zip(&places)
+                    .filter(|(_, place)| until <= place.start || from >= place.end)
+                    .map(|(id, _)| id.to_owned())
+                    .collect();
+                // What the damage has touched may be left as an entry with less in it.
+                let mut found = ids::<Process>(&bytes).0;
+                found.dedup();
+                assert!(found.iter().all(|id| ["a", "b", "c", "d"].contains(&id.as_str())), "{found:?}");
+                found.retain(|id| expected.contains(id));
+                assert_eq!(found, expected, "{}", String::from_utf8_lossy(&bytes));
+            }
+        }
+    }
+}
+
+#[test]
+fn parts_with_an_id_are_no_workspaces_wherever_blanks_have_swallowed_a_piece() {
+    let whole = file(&["a", "b", "c"].map(item));
+    for from in 1..whole.len() {
+        for length in [1, 4, 11, 23, 37, 59] {
+            let mut bytes = whole.clone().into_bytes();
+            let until = (from + length).min(whole.len());
+            bytes[from..until].fill(b' ');
+            if Content::<Item>::read(&bytes, &Arc::new(Content::empty())).is_ok() {
+                continue;
+            }
+            for record in salvage::<Item>(&bytes).0.records() {
+                let start = memchr::memmem::find(&bytes, record.text()).unwrap();
+                let is_touched = start < until && from < start + record.text().len();
+                let is_record = [&b"a"[..], b"b", b"c"].contains(&&**record.id());
+                assert!(is_record || is_touched, "{}", String::from_utf8_lossy(&bytes));
+            }
+        }
     }
 }
 
