@@ -53,9 +53,9 @@ export const FULL = {
   times: { read: 250, write: 300, close: 1500, burst: 500, outside: 250 },
   close: ['ours', 'unsynced'],
   rounds: { usual: 4, close: 10 },
-  longestBurst: 10_000,
-  blockingCalls: 15,
-  memoryCalls: 5,
+  longestBurst: 3_000,
+  blockingCalls: 9,
+  memoryCalls: 3,
   checks: { operations: 10_000, replacements: 3_000, gets: 5_000, requires: 15 },
   tables: [
     table(1, 'ASCII', { memory: 'all' }),

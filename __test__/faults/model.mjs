@@ -74,9 +74,10 @@ export class Model {
   }
 
   getProcess(seen, [id, workspaceId]) {
-    const found = (this.processes ?? []).find((entry) => entry.process.id === id);
-    const fits = found && (!isConstraint(workspaceId) || found.workspaceId === workspaceId);
-    seen.result = fits ? processOf(found) : undefined;
+    // Of twins, the first one of the workspace.
+    const isThere = (entry) => !isConstraint(workspaceId) || entry.workspaceId === workspaceId;
+    const found = (this.processes ?? []).find((entry) => entry.process.id === id && isThere(entry));
+    seen.result = found && processOf(found);
   }
 
   getAllProcesses(seen, [filter]) {
