@@ -33,11 +33,11 @@ export declare class NativeStore {
   /** Reads a registry on another thread; answers with its JSON text. */
   readItems(channel: Channel, ticket: number, registry: 'workspaces' | 'wikis'): void
   /** Queues mutations of processes, in order; answers with a `Receipt` when they are durable. */
-  writeProcesses(channel: Channel, ticket: number, ops: Array<Op>): void
+  writeProcesses(channel: Channel, ticket: number, ops: Ops): void
   /** Queues a chain of updates of one process, each for the state that it was made from; answers likewise. */
   writeSeen(channel: Channel, ticket: number, seen: Array<SeenProcess>, updates: Array<Updates>): void
   /** Queues mutations of a registry, in order; answers with a `Receipt` when they are durable. */
-  writeItems(channel: Channel, ticket: number, registry: 'workspaces' | 'wikis', ops: Array<Op>): void
+  writeItems(channel: Channel, ticket: number, registry: 'workspaces' | 'wikis', ops: Ops): void
   /** Counts records and bytes of all files; answers with `StorageStats`. */
   readStats(channel: Channel, ticket: number): void
   /** Mends the file of the processes, if it is damaged; answers with a `RecoveryReport`. */
@@ -50,6 +50,17 @@ export declare class NativeStore {
   close(): void
   /** How many processes the last snapshot had; touches nothing. */
   lastCount(): number
+}
+
+/**
+ * Mutations of one file on their way to a commit. Many large ones take longer to hand over than the event loop may
+ * stand still, so it can be done in several turns.
+ */
+export declare class Ops {
+  /** None yet. */
+  constructor()
+  /** Adds some behind the others. */
+  push(ops: Array<Op>): void
 }
 
 /** The outcome of each mutation of a batch. */

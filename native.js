@@ -837,6 +837,7 @@ module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __n
 module.exports = nativeBinding
 module.exports.Channel = nativeBinding.Channel
 module.exports.NativeStore = nativeBinding.NativeStore
+module.exports.Ops = nativeBinding.Ops
 module.exports.Receipt = nativeBinding.Receipt
 module.exports.SeenProcess = nativeBinding.SeenProcess
 module.exports.Selection = nativeBinding.Selection

@@ -1,5 +1,6 @@
 // The event loop: calls that can be answered at once must not keep timers and sockets from their turn.
 
+import { createRequire } from 'node:module';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
@@ -104,4 +105,44 @@ test('under the fake timers of a test runner every call is done, without a tick'
   expect(await store.getProcess('a')).toMatchObject({ n: 2 });
   await store.registerWorkspace({ id: 'w', name: 'W', rootPath: '/' });
   await store.close();
+});
+
+describe('calls made at once are handed over together', () => {
+  /** Adds so many records, and tells how many turns the loop took before they were handed over, and how often. */
+  async function handedOver(store, count, size) {
+    const { NativeStore } = createRequire(import.meta.url)('../lib/addon.js');
+    let turns = 0;
+    const at = [];
+    const write = NativeStore.prototype.writeProcesses;
+    const spy = vi.spyOn(NativeStore.prototype, 'writeProcesses').mockImplementation(function (...args) {
+      at.push(turns);
+      return write.apply(this, args);
+    });
+    let counting = true;
+    const turn = () => counting && setImmediate(() => turn((turns += 1)));
+    turn();
+    const ids = Array.from({ length: count }, (_, index) => `${size} ${index}`);
+    await Promise.all(ids.map((id) => store.addProcess(sample(id, { fullPrompt: 'x'.repeat(size) }))));
+    counting = false;
+    spy.mockRestore();
+    return { at, ids };
+  }
+
+  test('in the turn in which they were made', async () => {
+    const { store } = freshStore();
+    const { at, ids } = await handedOver(store, 100, 100);
+    expect(at).toEqual([0]);
+    expect(await store.getProcessIds()).toEqual(ids);
+  });
+
+  test('in several turns where they are large, in their order, and what comes meanwhile behind them', async () => {
+    const { store } = freshStore();
+    const large = handedOver(store, 20, 100_000);
+    await new Promise(setImmediate);
+    await store.addProcess(sample('meanwhile'));
+    const { at, ids } = await large;
+    expect(at).toHaveLength(2);
+    expect(at[0]).toBeGreaterThanOrEqual(5);
+    expect(await store.getProcessIds()).toEqual([...ids, 'meanwhile']);
+  });
 });

@@ -2,12 +2,18 @@
 'use strict';
 
 const { setImmediate } = require('node:timers');
+const native = require('./addon');
 const { fromFailure } = require('./errors');
 const { logCommit } = require('./log');
+const { nextTurn } = require('./pace');
 const { makeProcess } = require('./records');
+
+/** So many characters of JSON are handed over in one turn of the event loop: it takes some tenths of a millisecond. */
+const SLICE = 128 * 1024;
 
 /**
  * @typedef {import('../native').Op} Op
+ * @typedef {import('../native').Ops} Ops
  * @typedef {import('../native').Receipt} Receipt
  * @typedef {{ error: unknown }} Thrown
  * @typedef {{ count: number, process: () => any, item: () => any, thrown?: Thrown }} Done how many records were
@@ -15,20 +21,24 @@ const { makeProcess } = require('./records');
  *   what it has pruned
  */
 
+/** @typedef {{ op: Op, resolve: (done: Done) => void, reject: (error: unknown) => void }} Call */
+
 /**
  * Mutations of one file, handed over once per turn of the event loop, so that the first call of a burst
- * shares its commit with the others.
+ * shares its commit with the others. What is too much for one turn is handed over in several, as one.
  */
 class Mutations {
-  /** @type {{ op: Op, resolve: (done: Done) => void, reject: (error: unknown) => void }[]} */
+  /** @type {Call[]} */
   #collected = [];
+  /** Whether the collected ones are about to be handed over, or those before them still are. */
+  #busy = false;
   #file;
   #write;
   #pruneListener;
 
   /**
    * @param {string} file its name, for the log
-   * @param {(ops: Op[]) => Promise<Receipt>} write resolves when the mutations are durable
+   * @param {(ops: Ops) => Promise<Receipt>} write resolves when the mutations are durable
    * @param {() => ((entries: any[]) => void) | undefined} [pruneListener] who is told of pruned entries, before
    *   the mutations that caused it are resolved
    */
@@ -45,16 +55,39 @@ class Mutations {
    */
   add(op) {
     return new Promise((resolve, reject) => {
+      this.#collected.push({ op, resolve, reject });
+      if (this.#busy) return;
+      this.#busy = true;
       // Not by queueMicrotask: the fake timers of test runners replace it, and hold back what they are given.
-      if (this.#collected.push({ op, resolve, reject }) === 1) Promise.resolve().then(() => this.#handOver());
+      Promise.resolve().then(() => this.#handOver());
     });
   }
 
   async #handOver() {
-    const calls = this.#collected;
-    this.#collected = [];
+    while (this.#collected.length > 0) {
+      const calls = this.#collected;
+      this.#collected = [];
+      try {
+        const ops = new native.Ops();
+        for (const [place, slice] of slicesOf(calls).entries()) {
+          if (place > 0) await nextTurn();
+          ops.push(slice);
+        }
+        this.#commit(calls, ops);
+      } catch (error) {
+        for (const { reject } of calls) reject(error);
+      }
+    }
+    this.#busy = false;
+  }
+
+  /**
+   * @param {Call[]} calls
+   * @param {Ops} ops what they want done
+   */
+  async #commit(calls, ops) {
     try {
-      const receipt = await this.#write(calls.map((call) => call.op));
+      const receipt = await this.#write(ops);
       logCommit(this.#file, receipt);
       const failures = calls.map((_, index) => receipt.failure(index));
       const thrown = this.#tellPruned(receipt);
@@ -94,6 +127,25 @@ class Mutations {
       return { error };
     }
   }
+}
+
+/**
+ * What each turn of the event loop hands over.
+ * @param {Call[]} calls
+ */
+function slicesOf(calls) {
+  /** @type {Op[][]} */
+  const slices = [[]];
+  let size = 0;
+  for (const { op } of calls) {
+    if (size > SLICE) {
+      slices.push([]);
+      size = 0;
+    }
+    slices[slices.length - 1].push(op);
+    size += op.op === 'Put' ? op.text.length : op.op === 'Merge' ? op.updates.text.length : 0;
+  }
+  return slices;
 }
 
 module.exports = { Mutations };

@@ -59,6 +59,35 @@ pub enum Op {
     Clear { filter: Query },
 }
 
+/// Mutations of one file on their way to a commit. Many large ones take longer to hand over than the event loop may
+/// stand still, so it can be done in several turns.
+#[napi]
+#[derive(Default)]
+pub struct Ops {
+    ops: Vec<Op>,
+}
+
+#[napi]
+impl Ops {
+    /// None yet.
+    #[napi(constructor)]
+    pub fn new() -> Self {
+        Ops::default()
+    }
+
+    /// Adds some behind the others.
+    #[napi]
+    pub fn push(&mut self, ops: Vec<Op>) {
+        self.ops.extend(ops);
+    }
+}
+
+impl Ops {
+    fn take<R: Record>(&mut self, cap: Option<usize>) -> Vec<Mutation<R>> {
+        self.ops.drain(..).map(|op| mutation(op, cap)).collect()
+    }
+}
+
 /// What a list is wanted of.
 #[derive(Clone, Copy)]
 enum Listing {
@@ -209,8 +238,8 @@ impl NativeStore {
 
     /// Queues mutations of processes, in order; answers with a `Receipt` when they are durable.
     #[napi]
-    pub fn write_processes(&self, env: Env, channel: &Channel, ticket: u32, ops: Vec<Op>) -> Result<()> {
-        let mutations = ops.into_iter().map(|op| mutation(op, self.cap)).collect();
+    pub fn write_processes(&self, env: Env, channel: &Channel, ticket: u32, ops: &mut Ops) -> Result<()> {
+        let mutations = ops.take(self.cap);
         self.submit_processes(env, channel, ticket, mutations)
     }
 
@@ -238,11 +267,11 @@ impl NativeStore {
         channel: &Channel,
         ticket: u32,
         #[napi(ts_arg_type = "'workspaces' | 'wikis'")] registry: String,
-        ops: Vec<Op>,
+        ops: &mut Ops,
     ) -> Result<()> {
         let file = self.items(&registry)?;
         let answer = channel.expect(env, ticket)?;
-        let mutations = ops.into_iter().map(|op| mutation(op, None)).collect();
+        let mutations = ops.take(None);
         let batch = Batch::new(mutations, self.options, move |receipt| {
             answer(receipt.map(|receipt| Value::Receipt(receipt.into())));
         });
