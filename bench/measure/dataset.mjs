@@ -9,6 +9,8 @@ import { median, significant, summary } from '../statistics.mjs';
 import { measureMemory } from './memory.mjs';
 import { Participant } from './participant.mjs';
 
+/** Our store with ASCII text of the same length, in turn with the others where a data set has other text. */
+const TWIN = 'ASCII';
 const FEWEST = 3;
 const SETTLE_MS = 250;
 
@@ -37,6 +39,15 @@ export async function measureSet(set, { plan, peers, dir, log }) {
       await store.ask('check', { seeded: true });
     }
     bytes = statSync(source).size;
+    if (set.text !== 'ASCII') {
+      folders.set(TWIN, join(home, TWIN));
+      const twin = { ...set, text: 'ASCII' };
+      stores.set(
+        TWIN,
+        new Participant('store', { peer: 'ours', dir: folders.get(TWIN), set: twin, first: 0 }),
+      );
+      await stores.get(TWIN).ask('seed');
+    }
     stores.set('floors', new Participant('floors', { dir: join(home, 'floors'), source, set }));
 
     const context = { plan, set, stores, folders, neighbour, home };
@@ -89,10 +100,13 @@ function kindOf(row) {
 
 function entrantsOf(name, { stores }) {
   const row = ROWS[name];
+  const takesPart = (key) => {
+    if (key === TWIN) return !row.writes && !row.outside;
+    return key !== 'floors' && (row.writes || PEERS[key].reads !== false);
+  };
   const peers = [...stores.keys()]
-    .filter((peer) => peer !== 'floors')
-    .filter((peer) => row.writes || PEERS[peer].reads !== false)
-    .map((peer) => ({ key: peer, row: name, participant: stores.get(peer) }));
+    .filter(takesPart)
+    .map((key) => ({ key, row: name, participant: stores.get(key) }));
   const floors = (row.floors ?? []).map((floor) => ({
     key: floor,
     row: floor,
