@@ -7,7 +7,8 @@ export const READS = Object.keys(ROWS).filter((row) => !ROWS[row].writes && !ROW
 
 /**
  * A data set: so many records of so many bytes, which rows are measured on it with which peers (all, where none are
- * named), and for which peers the peak memory is. `share` of the plan's times.
+ * named), and for which peers the peak memory is. `share` of the plan's times. `twin`: what is different in a data set
+ * with which the reads are compared.
  */
 function table(kilobytes, text, rest = {}) {
   const name = `${kilobytes} KB${text === 'ASCII' ? '' : `, ${text}`}`;
@@ -21,6 +22,7 @@ function table(kilobytes, text, rest = {}) {
     rows: Object.keys(ROWS),
     blocking: true,
     memory: ['ours', 'plain'],
+    twin: text === 'ASCII' ? undefined : { text: 'ASCII' },
     ...rest,
   };
 }
@@ -35,7 +37,8 @@ const GROWTH = {
 
 function moreRecords(records) {
   const name = `${records.toLocaleString('en')} records of 2 KB`;
-  return { ...GROWTH, name, records, size: 2 * KB, shape: 'result' };
+  const twin = records === 10_000 ? { records: 1_000 } : undefined;
+  return { ...GROWTH, name, records, size: 2 * KB, shape: 'result', twin };
 }
 
 function longerRecords(kilobytes) {
@@ -54,7 +57,7 @@ export const FULL = {
   close: ['ours', 'unsynced'],
   rounds: { usual: 4, close: 10 },
   longestBurst: 3_000,
-  blockingCalls: 9,
+  blockingCalls: 15,
   memoryCalls: 3,
   checks: { operations: 10_000, replacements: 3_000, gets: 5_000, requires: 15 },
   tables: [

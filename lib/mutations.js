@@ -9,7 +9,7 @@ const { nextTurn } = require('./pace');
 const { makeProcess } = require('./records');
 
 /** So many characters of JSON are handed over in one turn of the event loop: it takes less than a millisecond. */
-const SLICE = 512 * 1024;
+const SLICE = 256 * 1024;
 
 /**
  * @typedef {import('../native').Op} Op

@@ -1,15 +1,20 @@
+import { readFileSync } from 'node:fs';
 import { PerformanceObserver, performance } from 'node:perf_hooks';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { BURST } from '../rows.mjs';
 
 const NOTABLE_MS = 0.02;
+/** Of a gap this long it is asked whether the thread was kept waiting for a processor. */
+const LONG_MS = 0.2;
+const SCHEDULER = '/proc/self/schedstat';
 
 /**
  * How long a call keeps the event loop from its next turn: the longest single gap, where the busy time is the sum.
  *
  * A probe takes a turn of the loop again and again and notes the gaps between its turns. It keeps the loop from
  * sleeping, so this is measured apart from everything else. Its many turns make so much garbage that V8 collects it
- * once or twice in a call that takes tens of milliseconds; those pauses are left out. Returns the longest gap, and what
+ * once or twice in a call that takes tens of milliseconds; those pauses are left out. So is the time in which the
+ * thread could have gone on, but other threads and processes had all processors, where the system tells it. Returns the longest gap, and what
  * `JSON.stringify` of the caller's own argument takes, in milliseconds.
  */
 export async function blocking(store, set, row, take) {
@@ -33,8 +38,9 @@ function timed(work) {
 
 class Probe {
   #last = performance.now();
-  /** The gaps that are long enough to matter. @type {{ from: number, to: number }[]} */
+  /** The gaps that are long enough to matter. @type {{ from: number, to: number, waited: number }[]} */
   #gaps = [];
+  #waited = waitedForProcessor();
   #running = true;
   #collections = [];
   #observer = new PerformanceObserver((list) => this.#collections.push(...list.getEntries()));
@@ -51,15 +57,23 @@ class Probe {
 
   #note() {
     const now = performance.now();
-    if (now - this.#last > NOTABLE_MS || this.#gaps.length === 0) {
-      this.#gaps.push({ from: this.#last, to: now });
+    const length = now - this.#last;
+    if (length > NOTABLE_MS || this.#gaps.length === 0) {
+      this.#gaps.push({ from: this.#last, to: now, waited: length > LONG_MS ? this.#waitedSince() : 0 });
     }
-    this.#last = now;
+    this.#last = length > LONG_MS ? performance.now() : now;
+  }
+
+  #waitedSince() {
+    const before = this.#waited;
+    this.#waited = waitedForProcessor();
+    return this.#waited - before;
   }
 
   reset() {
-    this.#last = performance.now();
     this.#gaps = [];
+    this.#waited = waitedForProcessor();
+    this.#last = performance.now();
   }
 
   /** The longest gap since `reset`, in milliseconds. */
@@ -70,11 +84,20 @@ class Probe {
     await sleep(1);
     this.#collections.push(...this.#observer.takeRecords());
     this.#observer.disconnect();
-    return Math.max(...this.#gaps.map((gap) => this.#withoutCollections(gap)));
+    return Math.max(...this.#gaps.map((gap) => this.#withoutPauses(gap)));
   }
 
-  #withoutCollections({ from, to }) {
+  #withoutPauses({ from, to, waited }) {
     const within = this.#collections.filter(({ startTime }) => startTime >= from && startTime < to);
-    return to - from - within.reduce((sum, { duration }) => sum + duration, 0);
+    return Math.max(0, to - from - waited - within.reduce((sum, { duration }) => sum + duration, 0));
+  }
+}
+
+/** How long this thread has waited for a processor since it began, in milliseconds; 0 where the system doesn't tell. */
+function waitedForProcessor() {
+  try {
+    return Number(readFileSync(SCHEDULER, 'latin1').split(' ')[1]) / 1e6;
+  } catch {
+    return 0;
   }
 }

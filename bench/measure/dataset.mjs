@@ -9,8 +9,8 @@ import { median, significant, summary } from '../statistics.mjs';
 import { measureMemory } from './memory.mjs';
 import { Participant } from './participant.mjs';
 
-/** Our store with ASCII text of the same length, in turn with the others where a data set has other text. */
-const TWIN = 'ASCII';
+/** Our store with the data set that this one is compared with, in turn with the others. */
+const TWIN = 'twin';
 const FEWEST = 3;
 const SETTLE_MS = 250;
 
@@ -39,9 +39,9 @@ export async function measureSet(set, { plan, peers, dir, log }) {
       await store.ask('check', { seeded: true });
     }
     bytes = statSync(source).size;
-    if (set.text !== 'ASCII') {
+    if (set.twin) {
       folders.set(TWIN, join(home, TWIN));
-      const twin = { ...set, text: 'ASCII' };
+      const twin = { ...set, ...set.twin };
       stores.set(
         TWIN,
         new Participant('store', { peer: 'ours', dir: folders.get(TWIN), set: twin, first: 0 }),
@@ -148,26 +148,21 @@ function figures({ wall, busy, scaled }) {
   return scaled ? { ...result, scaled } : result;
 }
 
-/** Adds to each figure the longest single gap between two turns of the event loop. */
+/** Adds to each figure of our store the longest single gap between two turns of the event loop. */
 async function measureBlocking(rows, context) {
   const { plan, set, stores, folders, neighbour } = context;
   // Right after a change, a store may have to look twice; the rows about that are the last ones.
   await sleep(SETTLE_MS);
-  for (const [name, cells] of Object.entries(rows)) {
-    for (const [peer, cell] of Object.entries(cells)) {
-      // What takes seconds blocks in the same places as what takes milliseconds.
-      if (!PEERS[peer] || cell.wall.median > 1_000) continue;
-      const calls = cell.wall.median > 100 ? FEWEST : plan.blockingCalls;
-      const gaps = [];
-      const argument = [];
-      for (let done = 0; done < calls; done += 1) {
-        if (ROWS[name].outside) await neighbour.ask('change', { peer, dir: folders.get(peer), set });
-        const one = await stores.get(peer).ask('block', { row: name });
-        gaps.push(one.gap);
-        if (one.argument !== undefined) argument.push(one.argument);
-      }
-      cell.blocked = { median: significant(median(gaps)), longest: significant(Math.max(...gaps)) };
-      if (argument.length > 0) cell.blocked.argument = significant(median(argument));
+  for (const [name, { ours }] of Object.entries(rows)) {
+    const gaps = [];
+    const argument = [];
+    for (let done = 0; done < plan.blockingCalls; done += 1) {
+      if (ROWS[name].outside) await neighbour.ask('change', { peer: 'ours', dir: folders.get('ours'), set });
+      const one = await stores.get('ours').ask('block', { row: name });
+      gaps.push(one.gap);
+      if (one.argument !== undefined) argument.push(one.argument);
     }
+    ours.blocked = { median: significant(median(gaps)), longest: significant(Math.max(...gaps)) };
+    if (argument.length > 0) ours.blocked.argument = significant(median(argument));
   }
 }

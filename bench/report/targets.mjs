@@ -108,6 +108,7 @@ function againstFloor(tables, peer, floor, limit, what) {
 function tenfold(growth) {
   const few = growth['1,000 records of 2 KB'];
   const many = growth['10,000 records of 2 KB'];
+  const get = many?.rows['get one'];
   const ratios = (rows) =>
     rows
       .filter((row) => few?.rows[row] && many?.rows[row])
@@ -123,7 +124,8 @@ function tenfold(growth) {
     ),
     within(
       `1,000 to 10,000 records: a get costs no more (within ${Math.round((TENFOLD_GET - 1) * 100)} %)`,
-      ratios(['get one']),
+      // Microseconds: they were measured in turn.
+      get?.twin ? [{ name: 'get one', ratio: get.ours.wall.median / get.twin.wall.median }] : [],
       TENFOLD_GET,
     ),
   ];
@@ -131,9 +133,9 @@ function tenfold(growth) {
 
 function nonAscii(tables) {
   const ratios = Object.entries(tables).flatMap(([name, { rows }]) =>
-    READS.filter((row) => rows[row]?.ASCII).map((row) => ({
+    READS.filter((row) => rows[row]?.twin).map((row) => ({
       name: `${name}, ${row}`,
-      ratio: rows[row].ours.wall.median / rows[row].ASCII.wall.median,
+      ratio: rows[row].ours.wall.median / rows[row].twin.wall.median,
     })),
   );
   const worst = ratios.sort((a, b) => b.ratio - a.ratio);
