@@ -4,6 +4,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { FileProcessStore } from '../../index.js';
 import { MUTATIONS, Trials, inParallel } from '../faults/trials.mjs';
 import { runVictim, whyNoTracing } from '../faults/victim.mjs';
 import { sample, tempDir } from '../support.mjs';
@@ -18,12 +19,15 @@ async function trialsOf(name) {
 }
 
 describe('the sequence of a commit', () => {
-  const relevant = /^(open|writev?\(|pwrite|fsync|fdatasync|sync|rename|unlink|flock)/;
+  const relevant = /^(open|writev?\(|pwrite|fadvise64|fsync|fdatasync|sync|rename|unlink|flock)/;
 
   /** The calls that touch the directory or something in it, in short: what is done to which name. */
-  async function sequence(options) {
+  async function sequence(options, existing = []) {
     const dir = join(tempDir(), 'data');
     mkdirSync(dir);
+    const store = new FileProcessStore({ dataDir: dir });
+    await Promise.all(existing.map((process) => store.addProcess(process)));
+    await store.close();
     const { outcomes, calls } = await runVictim({ dir, call: ['addProcess', sample('a')], options });
     expect(outcomes).toEqual(['done']);
     const short = calls
@@ -51,6 +55,17 @@ describe('the sequence of a commit', () => {
     // Nothing is written between the sync and the rename, or afterwards.
     const synced = short.findIndex((text) => steps[4].test(text));
     expect(short.slice(synced + 1).filter((text) => /^p?write/.test(text))).toEqual([]);
+  });
+
+  test('of a large file has the disk begin while the rest is written', async (context) => {
+    skipIf(reason, context);
+    const large = ['b', 'c', 'd'].map((id) => sample(id, { fullPrompt: 'x'.repeat(100_000) }));
+    const ofTmp = ({ short }) => {
+      const calls = short.filter((text) => text.includes('*.tmp>')).map((text) => text.match(/^\w+/)[0]);
+      return calls.join(' ');
+    };
+    expect(ofTmp(await sequence({}, large))).toMatch(/^openat (writev fadvise64 )+writev fsync$/);
+    expect(ofTmp(await sequence({ durable: false }, large))).toBe('openat writev');
   });
 
   test('has no sync with durable: false', async (context) => {

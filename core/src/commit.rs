@@ -39,6 +39,9 @@ use crate::snapshot::{Content, Snapshot};
 
 /// Files of so many bytes are compared on a thread of their own; below, starting one takes longer.
 const LARGE: u64 = 128 * 1024;
+/// A file that is to be synced is written in pieces of at least and at most so many bytes.
+const SMALLEST_PIECE: u64 = 128 * 1024;
+const LARGEST_PIECE: u64 = 1024 * 1024;
 /// How often a commit starts over for writers without a lock, before it goes ahead all the same.
 const MOST_RESTARTS: usize = 64;
 /// Waits between attempts at a rename that virus scanners, indexers and the like hinder.
@@ -264,8 +267,18 @@ impl<R: Record> DataFile<R> {
         content: &Content<R>,
         durable: bool,
     ) -> Result<Stamp, Error> {
-        let parts = content.parts();
-        file.write_all(&parts).context("write", tmp)?;
+        // The disk begins with the first pieces while the others are copied; for tens of megabytes that takes as long.
+        let piece =
+            if durable { (content.size() / 4).clamp(SMALLEST_PIECE, LARGEST_PIECE) } else { u64::MAX };
+        let mut written = 0;
+        for parts in pieces(&content.parts(), piece) {
+            file.write_all(parts).context("write", tmp)?;
+            let length = parts.iter().map(|part| part.len() as u64).sum();
+            if written + length < content.size() {
+                file.start_writing_back(written, length);
+            }
+            written += length;
+        }
         let filled = file.stat().context("fstat", tmp)?;
         if filled.stamp.size != content.size() {
             return Err(std::io::Error::from(ErrorKind::WriteZero)).context("write", tmp);
@@ -316,6 +329,19 @@ impl<R: Record> DataFile<R> {
             }
         }
     }
+}
+
+/// `parts` in groups of about so many bytes.
+fn pieces<'a, 'b>(parts: &'a [&'b [u8]], bytes: u64) -> impl Iterator<Item = &'a [&'b [u8]]> {
+    let mut size = 0;
+    parts.chunk_by(move |one, _| {
+        size += one.len() as u64;
+        let is_full = size >= bytes;
+        if is_full {
+            size = 0;
+        }
+        !is_full
+    })
 }
 
 fn is_transient(error: &std::io::Error) -> bool {

@@ -79,6 +79,9 @@ pub trait File: Debug + Send + Sync {
     fn read_all(&mut self, size: u64) -> io::Result<Vec<u8>>;
     /// Writes all `parts` in order at the current position.
     fn write_all(&mut self, parts: &[&[u8]]) -> io::Result<()>;
+    /// Asks the system to begin to put a part of what was written on the disk, without waiting for it. Promises nothing:
+    /// the next sync waits for it, and tells what went wrong with it.
+    fn start_writing_back(&self, _offset: u64, _length: u64) {}
     /// Makes content and length survive a power loss.
     fn sync(&self) -> io::Result<()>;
     /// Sets the permission bits. Nothing on Windows.

@@ -48,6 +48,13 @@ impl File for RealFile {
         Ok(())
     }
 
+    /// Of dirty pages, Linux begins to write back those that won't be needed (mm/fadvise.c), and keeps them.
+    #[cfg(target_os = "linux")]
+    fn start_writing_back(&self, offset: u64, length: u64) {
+        let length = std::num::NonZeroU64::new(length);
+        let _ = rustix::fs::fadvise(&self.0, offset, length, rustix::fs::Advice::DontNeed);
+    }
+
     fn sync(&self) -> io::Result<()> {
         sync(&self.0)
     }
