@@ -178,8 +178,10 @@ fn is_envelope<R: Record>(text: &[u8]) -> bool {
 
 /// Whether an array begins there where a record belongs.
 fn is_inner_bracket(text: &[u8], at: usize) -> bool {
-    let before = text[..at].trim_ascii_end();
-    text[at] == b'[' && !before.is_empty() && !before.ends_with(b"]")
+    text[at] == b'[' && {
+        let before = text[..at].trim_ascii_end();
+        !before.is_empty() && !before.ends_with(b"]")
+    }
 }
 
 fn is_value_of_field(text: &[u8], start: usize) -> bool {
