@@ -7,6 +7,7 @@
 
 mod channel;
 mod failure;
+mod ops;
 mod query;
 mod receipt;
 mod report;

@@ -13,6 +13,7 @@ use napi::{Env, Error, Result};
 use napi_derive::napi;
 
 use crate::channel::{Channel, Value};
+use crate::ops::Ops;
 use crate::query::{Query, Wanted, wtf8};
 use crate::receipt::text;
 use crate::report::StorageStats;
@@ -37,55 +38,6 @@ pub struct StoreOptions {
     pub durable: bool,
     /// Milliseconds; may be infinite.
     pub lock_timeout_ms: f64,
-}
-
-/// One change. Texts are JSON.
-#[napi(discriminant = "op", object_to_js = false)]
-pub enum Op {
-    /// Add, or replace the record with this id.
-    Put { text: String },
-    /// Merge fields into a record.
-    Merge {
-        #[napi(ts_type = "string")]
-        id: Utf16String,
-        updates: Updates,
-    },
-    /// Remove a record.
-    Remove {
-        #[napi(ts_type = "string")]
-        id: Utf16String,
-    },
-    /// Remove what a filter lists.
-    Clear { filter: Query },
-}
-
-/// Mutations of one file on their way to a commit. Many large ones take longer to hand over than the event loop may
-/// stand still, so it can be done in several turns.
-#[napi]
-#[derive(Default)]
-pub struct Ops {
-    ops: Vec<Op>,
-}
-
-#[napi]
-impl Ops {
-    /// None yet.
-    #[napi(constructor)]
-    pub fn new() -> Self {
-        Ops::default()
-    }
-
-    /// Adds some behind the others.
-    #[napi]
-    pub fn push(&mut self, ops: Vec<Op>) {
-        self.ops.extend(ops);
-    }
-}
-
-impl Ops {
-    fn take<R: Record>(&mut self, cap: Option<usize>) -> Vec<Mutation<R>> {
-        self.ops.drain(..).map(|op| mutation(op, cap)).collect()
-    }
 }
 
 /// What a list is wanted of.
@@ -375,15 +327,6 @@ impl NativeStore {
         });
         file.submit(WRITERS.handle(), batch);
         Ok(())
-    }
-}
-
-fn mutation<R: Record>(op: Op, cap: Option<usize>) -> Mutation<R> {
-    match op {
-        Op::Put { text } => Mutation::PutText { text, cap },
-        Op::Merge { id, updates } => Mutation::Merge { id: wtf8(&id), patch: updates.into() },
-        Op::Remove { id } => Mutation::Remove { id: wtf8(&id) },
-        Op::Clear { filter } => Mutation::Clear { filter: filter.filter() },
     }
 }
 

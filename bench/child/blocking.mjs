@@ -14,8 +14,8 @@ const SCHEDULER = '/proc/self/schedstat';
  * A probe takes a turn of the loop again and again and notes the gaps between its turns. It keeps the loop from
  * sleeping, so this is measured apart from everything else. Its many turns make so much garbage that V8 collects it
  * once or twice in a call that takes tens of milliseconds; those pauses are left out. So is the time in which the
- * thread could have gone on, but other threads and processes had all processors, where the system tells it. Returns the longest gap, and what
- * `JSON.stringify` of the caller's own argument takes, in milliseconds.
+ * thread could have gone on, but other threads and processes had all processors, where the system tells it. Returns the
+ * longest gap, and what `JSON.stringify` of the caller's own argument takes, in milliseconds.
  */
 export async function blocking(store, set, row, take) {
   const prepared = row.prepare?.(set, take, BURST);

@@ -185,11 +185,9 @@ fn is_inner_bracket(text: &[u8], at: usize) -> bool {
 }
 
 fn is_value_of_field(text: &[u8], start: usize) -> bool {
-    let before = text[..start].trim_ascii_end();
+    let name = text[..start].trim_ascii_end().strip_suffix(b":").map(<[u8]>::trim_ascii_end);
     // In a text that was cut short, the quotes before a colon are escaped.
-    before
-        .strip_suffix(b":")
-        .is_some_and(|name| name.trim_ascii_end().ends_with(b"\"") && !name.ends_with(b"\\\""))
+    name.is_some_and(|name| name.ends_with(b"\"") && !name.ends_with(b"\\\""))
 }
 
 /// Whether records that were behind a damaged one can be read as parts of it, up to the flaw.

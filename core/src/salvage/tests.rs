@@ -165,6 +165,16 @@ fn rich(id: &str, on_one_line: bool) -> String {
     if on_one_line { entry } else { String::from_utf8(layout::pretty(&entry, 1).unwrap()).unwrap() }
 }
 
+/// Where pieces of a file may be missing: a few lengths everywhere, and every length up to where records meet.
+fn blanks(whole: &str) -> Vec<std::ops::Range<usize>> {
+    let everywhere = (1..whole.len()).flat_map(|from| [1, 11, 37].map(|length| from..from + length));
+    let begins = memchr::memmem::find_iter(whole.as_bytes(), b"},").map(|end| end + 2);
+    let up_to = begins.flat_map(|begin| {
+        (begin..begin + 5).flat_map(|until| (1..64).map(move |length| until.saturating_sub(length)..until))
+    });
+    everywhere.chain(up_to).filter(|range| range.start > 0 && range.end <= whole.len()).collect()
+}
+
 #[test]
 fn whole_entries_are_kept_wherever_blanks_have_swallowed_a_piece() {
     for on_one_line in [true, false] {
@@ -174,48 +184,72 @@ fn whole_entries_are_kept_wherever_blanks_have_swallowed_a_piece() {
             let start = whole.find(&record).unwrap();
             start..start + record.len()
         });
-        for from in 1..whole.len() {
-            for length in [1, 4, 11, 23, 37, 59] {
-                let until = (from + length).min(whole.len());
-                let mut bytes = whole.clone().into_bytes();
-                bytes[from..until].fill(b' ');
-                if Content::<Process>::read(&bytes, &Arc::new(Content::empty())).is_ok() {
-                    continue;
-                }
-                let expected: Vec<_> = ["a", "b", "c", "d"]
-                    .into_iter()
-                    .zip(&places)
-                    .filter(|(_, place)| until <= place.start || from >= place.end)
-                    .map(|(id, _)| id.to_owned())
-                    .collect();
-                // What the damage has touched may be left as an entry with less in it.
-                let mut found = ids::<Process>(&bytes).0;
-                found.dedup();
-                assert!(found.iter().all(|id| ["a", "b", "c", "d"].contains(&id.as_str())), "{found:?}");
-                found.retain(|id| expected.contains(id));
-                assert_eq!(found, expected, "{}", String::from_utf8_lossy(&bytes));
+        for blanked in blanks(&whole) {
+            let mut bytes = whole.clone().into_bytes();
+            bytes[blanked.clone()].fill(b' ');
+            if Content::<Process>::read(&bytes, &Arc::new(Content::empty())).is_ok() {
+                continue;
             }
+            let expected: Vec<_> = ["a", "b", "c", "d"]
+                .into_iter()
+                .zip(&places)
+                .filter(|(_, place)| blanked.end <= place.start || blanked.start >= place.end)
+                .map(|(id, _)| id.to_owned())
+                .collect();
+            // What the damage has touched may be left as an entry with less in it.
+            let mut found = ids::<Process>(&bytes).0;
+            found.dedup();
+            assert!(found.iter().all(|id| ["a", "b", "c", "d"].contains(&id.as_str())), "{found:?}");
+            found.retain(|id| expected.contains(id));
+            assert_eq!(found, expected, "{}", String::from_utf8_lossy(&bytes));
         }
     }
 }
 
 #[test]
+fn a_colon_in_a_text_that_runs_on_makes_no_value_of_a_record() {
+    for colon in ["note:", r#"{\"note\":"#, r#"{\"note\" :"#] {
+        let text = format!("[{},{{\"id\":\"b\",\"name\":\"{colon}   {},{}]", item("a"), item("c"), item("d"));
+        assert_eq!(ids::<Item>(&text).0, ["a", "c", "d"], "{text}");
+    }
+}
+
+#[test]
+fn parts_are_no_records_where_the_beginning_or_the_end_of_theirs_is_missing() {
+    let [a, b, c] = ["a", "b", "c"].map(compact);
+    // Of the first one all is missing up to its tags.
+    let tags = &a[a.find("[{").unwrap()..];
+    assert_eq!(ids::<Item>(format!("[   {tags},{b},{c}]")).0, ["b", "c"]);
+    // Of the last one the end is.
+    let cut = &c[..c.len() - 1];
+    assert!(cut.ends_with('}'));
+    for damaged in [cut.to_owned(), cut.replace("\"tags\"", "\0")] {
+        assert_eq!(ids::<Item>(format!("[{a},{b},{damaged} ]")).0, ["a", "b"], "{damaged}");
+    }
+    // The loss begins with the brace.
+    let whole = file(&[item("a"), item("b")]);
+    let tag = whole.find("{\n        \"id\": \"a 1\"").unwrap();
+    let (content, lost) = salvage::<Item>(format!("[\n      {}", &whole[tag..]).as_bytes());
+    assert_eq!((content.records().len(), lost.len(), lost[0].line, lost[0].column), (1, 1, 2, 7));
+    // An entry in a field, behind the flaw and with another one behind it.
+    let text = format!("[{},{{\"x\":\0,\"old\":{}\0}},{}]", entry("a"), entry("a"), entry("c"));
+    assert_eq!(ids::<Process>(&text).0, ["a", "c"]);
+}
+
+#[test]
 fn parts_with_an_id_are_no_workspaces_wherever_blanks_have_swallowed_a_piece() {
     let whole = file(&["a", "b", "c"].map(item));
-    for from in 1..whole.len() {
-        for length in [1, 4, 11, 23, 37, 59] {
-            let mut bytes = whole.clone().into_bytes();
-            let until = (from + length).min(whole.len());
-            bytes[from..until].fill(b' ');
-            if Content::<Item>::read(&bytes, &Arc::new(Content::empty())).is_ok() {
-                continue;
-            }
-            for record in salvage::<Item>(&bytes).0.records() {
-                let start = memchr::memmem::find(&bytes, record.text()).unwrap();
-                let is_touched = start < until && from < start + record.text().len();
-                let is_record = [&b"a"[..], b"b", b"c"].contains(&&**record.id());
-                assert!(is_record || is_touched, "{}", String::from_utf8_lossy(&bytes));
-            }
+    for blanked in blanks(&whole) {
+        let mut bytes = whole.clone().into_bytes();
+        bytes[blanked.clone()].fill(b' ');
+        if Content::<Item>::read(&bytes, &Arc::new(Content::empty())).is_ok() {
+            continue;
+        }
+        for record in salvage::<Item>(&bytes).0.records() {
+            let start = memchr::memmem::find(&bytes, record.text()).unwrap();
+            let is_touched = start < blanked.end && blanked.start < start + record.text().len();
+            let is_record = [&b"a"[..], b"b", b"c"].contains(&&**record.id());
+            assert!(is_record || is_touched, "{}", String::from_utf8_lossy(&bytes));
         }
     }
 }

@@ -1,0 +1,67 @@
+//! The mutations of a batch, as the face hands them over.
+
+use file_process_store_core::{Mutation, Record};
+use napi::bindgen_prelude::Utf16String;
+use napi_derive::napi;
+
+use crate::query::{Query, wtf8};
+use crate::seen::Updates;
+
+/// One change. Texts are JSON.
+#[napi(discriminant = "op", object_to_js = false)]
+pub enum Op {
+    /// Add, or replace the record with this id.
+    Put { text: String },
+    /// Merge fields into a record.
+    Merge {
+        #[napi(ts_type = "string")]
+        id: Utf16String,
+        updates: Updates,
+    },
+    /// Remove a record.
+    Remove {
+        #[napi(ts_type = "string")]
+        id: Utf16String,
+    },
+    /// Remove what a filter lists.
+    Clear { filter: Query },
+}
+
+/// Mutations of one file on their way to a commit. Many large ones take longer to hand over than the event loop may
+/// stand still, so it can be done in several turns.
+#[napi]
+#[derive(Default)]
+pub struct Ops {
+    ops: Vec<Op>,
+}
+
+#[napi]
+impl Ops {
+    /// None yet.
+    #[napi(constructor)]
+    pub fn new() -> Self {
+        Ops::default()
+    }
+
+    /// Adds some behind the others.
+    #[napi]
+    pub fn push(&mut self, ops: Vec<Op>) {
+        self.ops.extend(ops);
+    }
+}
+
+impl Ops {
+    /// What they want done to a file, with this cap for additions. None are left.
+    pub fn take<R: Record>(&mut self, cap: Option<usize>) -> Vec<Mutation<R>> {
+        self.ops.drain(..).map(|op| mutation(op, cap)).collect()
+    }
+}
+
+fn mutation<R: Record>(op: Op, cap: Option<usize>) -> Mutation<R> {
+    match op {
+        Op::Put { text } => Mutation::PutText { text, cap },
+        Op::Merge { id, updates } => Mutation::Merge { id: wtf8(&id), patch: updates.into() },
+        Op::Remove { id } => Mutation::Remove { id: wtf8(&id) },
+        Op::Clear { filter } => Mutation::Clear { filter: filter.filter() },
+    }
+}
