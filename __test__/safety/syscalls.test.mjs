@@ -59,7 +59,7 @@ describe('the sequence of a commit', () => {
 
   test('of a large file has the disk begin while the rest is written', async (context) => {
     skipIf(reason, context);
-    const large = ['b', 'c', 'd'].map((id) => sample(id, { fullPrompt: 'x'.repeat(100_000) }));
+    const large = ['b', 'c', 'd'].map((id) => sample(id, { fullPrompt: 'x'.repeat(300_000) }));
     const ofTmp = ({ short }) => {
       const calls = short.filter((text) => text.includes('*.tmp>')).map((text) => text.match(/^\w+/)[0]);
       return calls.join(' ');

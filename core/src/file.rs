@@ -15,11 +15,12 @@ use crate::commit::{self, CommitStats, Committed, Receipt, Settled, Turn};
 use crate::draft::Mutation;
 use crate::error::{Context, Error};
 use crate::fs::{File, FileSystem};
+use crate::input::Input;
 use crate::lock::{Lock, path_for, pause};
 use crate::place;
 use crate::record::Record;
 use crate::retired::Retired;
-use crate::snapshot::{Content, Snapshot};
+use crate::snapshot::{Content, Snapshot, Unread};
 use crate::threads;
 
 /// How a batch is to be written.
@@ -330,14 +331,25 @@ impl<R: Record> DataFile<R> {
             let read_at = fs.now();
             let before = file.stat().context("fstat", path)?;
             place::must_be_regular(before.kind, path)?;
-            let bytes = file.read_all(before.stamp.size).context("read", path)?;
+            let mut input = Input::new(&mut *file, before.stamp.size);
+            let content = Content::read(&mut input, &last.content);
+            let length = input.length();
             let after = file.stat().context("fstat", path)?;
-            let torn = before.stamp != after.stamp || bytes.len() as u64 != after.stamp.size;
-            if torn && reads < MOST_READS {
-                continue;
+            let torn = before.stamp != after.stamp || length.is_some_and(|length| length != after.stamp.size);
+            let content = match content {
+                Err(Unread::System(error)) => return Err(error).context("read", path),
+                _ if torn && reads < MOST_READS => continue,
+                Err(Unread::Flaw(flaw)) => {
+                    let bytes = file.read_all(after.stamp.size).context("read", path)?;
+                    return Err(flaw.in_file(&self.path, &bytes));
+                }
+                Ok(content) => content,
+            };
+            // A writer of ours may have published the same file meanwhile, and vouched for it.
+            let known = lock(&self.current).clone();
+            if known.is_current(Some(after.stamp), fs.now()) {
+                return Ok(known);
             }
-            let content =
-                Content::read(&bytes, &last.content).map_err(|flaw| flaw.in_file(&self.path, &bytes))?;
             let pin: Option<Box<dyn File>> = fs.has_identity().then_some(file);
             return Ok(self.publish(Snapshot::new(content, after.stamp, read_at, pin)));
         }

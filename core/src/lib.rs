@@ -48,6 +48,7 @@ mod file;
 mod filter;
 pub mod fs;
 mod host;
+mod input;
 mod item;
 mod layout;
 mod lock;

@@ -27,9 +27,10 @@ use serde::de::IgnoredAny;
 
 use crate::error::Flaw;
 use crate::fields;
+use crate::input::white_space;
 use crate::layout::{self, string_end};
 use crate::record::Record;
-use crate::snapshot::{Content, skip_white_space};
+use crate::snapshot::Content;
 
 /// A place where something was not a whole record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,6 +139,10 @@ pub(crate) fn salvage<R: Record>(text: &[u8]) -> (Content<R>, Vec<Loss>) {
     let end = text.iter().rposition(|byte| !b" \t\r\n".contains(byte)).map_or(0, |last| last + 1);
     close(&mut damage, if text[..end].ends_with(b"]") { end - 1 } else { end });
     (Content::of(records), lost)
+}
+
+fn skip_white_space(text: &[u8], at: usize) -> usize {
+    at + white_space(&text[at..])
 }
 
 /// The record that begins at `start`, and where it ends.

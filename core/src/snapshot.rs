@@ -42,6 +42,7 @@ use std::sync::Arc;
 
 use crate::error::Flaw;
 use crate::fs::{File, FileTime, Stamp};
+use crate::input::Input;
 use crate::layout;
 use crate::record::Record;
 
@@ -96,49 +97,58 @@ impl<R: Record> Content<R> {
 
     /// Reads a file's text. Records that stand in `before` with the same bytes are taken from there, and
     /// if all of them do, `before` itself is returned.
-    pub fn read(text: &[u8], before: &Arc<Self>) -> Result<Arc<Self>, Flaw> {
-        const ARRAY: &str = "expected an array of records";
-        let mut at = skip_white_space(text, 0);
-        match text.get(at) {
-            Some(b'[') => at = skip_white_space(text, at + 1),
-            Some(_) if text.starts_with(b"\xef\xbb\xbf") => {
-                return Err(Flaw::new(0, format!("{ARRAY}, found a byte order mark")));
+    pub(crate) fn read(input: &mut Input, before: &Arc<Self>) -> Result<Arc<Self>, Unread> {
+        input.pass_white_space()?;
+        match input.next()? {
+            Some(b'[') => input.pass(1),
+            found => {
+                let but = match found {
+                    None => ", found the end of the file",
+                    Some(_) if input.begins_with(b"\xef\xbb\xbf")? => ", found a byte order mark",
+                    Some(_) => "",
+                };
+                return Err(Flaw::new(input.offset(), format!("expected an array of records{but}")).into());
             }
-            Some(_) => return Err(Flaw::new(at, ARRAY)),
-            None => return Err(Flaw::new(at, format!("{ARRAY}, found the end of the file"))),
         }
+        input.pass_white_space()?;
         let mut records: Vec<Arc<R>> = Vec::with_capacity(before.records.len() + 1);
         let mut kept = 0;
-        if text.get(at) == Some(&b']') {
-            at += 1;
+        if input.next()? == Some(b']') {
+            input.pass(1);
         } else {
             // The place of the record that would come next if nothing had changed.
             let mut next = 0;
             loop {
-                let known = before.records.get(next).filter(|known| text[at..].starts_with(known.text()));
+                let known = match before.records.get(next) {
+                    Some(known) if input.begins_with(known.text())? => Some(known),
+                    _ => None,
+                };
                 if let Some(record) = known {
-                    at += record.text().len();
+                    input.pass(record.text().len());
                     kept += usize::from(next == records.len());
                     next += 1;
                     records.push(record.clone());
                 } else {
-                    let (record, length) = R::read(&text[at..]).map_err(|flaw| flaw.shifted(at))?;
-                    at += length;
+                    let record: R = read_record(input)?;
                     next = before.place(record.id()).map_or(next, |place| place + 1);
                     records.push(Arc::new(record));
                 }
-                at = skip_white_space(text, at);
-                match text.get(at) {
-                    Some(b',') => at = skip_white_space(text, at + 1),
-                    Some(b']') => break at += 1,
-                    Some(_) => return Err(Flaw::new(at, "expected ',' or ']' after a record")),
-                    None => return Err(Flaw::new(at, "expected ',' or ']', found the end of the file")),
+                input.pass_white_space()?;
+                match input.next()? {
+                    Some(b',') => input.pass(1),
+                    Some(b']') => break input.pass(1),
+                    found => {
+                        let but =
+                            if found.is_some() { " after a record" } else { ", found the end of the file" };
+                        return Err(Flaw::new(input.offset(), format!("expected ',' or ']'{but}")).into());
+                    }
                 }
+                input.pass_white_space()?;
             }
         }
-        at = skip_white_space(text, at);
-        if at < text.len() {
-            return Err(Flaw::new(at, "expected the end of the file after the array"));
+        input.pass_white_space()?;
+        if input.next()?.is_some() {
+            return Err(Flaw::new(input.offset(), "expected the end of the file after the array").into());
         }
         if kept == records.len() && kept == before.records.len() {
             return Ok(before.clone());
@@ -171,9 +181,36 @@ impl<R: Record> Content<R> {
     }
 }
 
-pub(crate) fn skip_white_space(text: &[u8], at: usize) -> usize {
-    let white = text[at..].iter().take_while(|byte| matches!(byte, b' ' | b'\n' | b'\r' | b'\t'));
-    at + white.count()
+/// The record that comes next. Of what has been read of it, only the end of the text can tell whether it is damaged.
+fn read_record<R: Record>(input: &mut Input) -> Result<R, Unread> {
+    loop {
+        match R::read(input.rest()) {
+            Ok((record, length)) => {
+                input.pass(length);
+                return Ok(record);
+            }
+            Err(flaw) => {
+                if !input.read_more()? {
+                    return Err(flaw.shifted(input.offset()).into());
+                }
+            }
+        }
+    }
+}
+
+/// Why a text can't be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unread {
+    #[error(transparent)]
+    System(#[from] std::io::Error),
+    #[error("at {}: {}", .0.offset, .0.expected)]
+    Flaw(Flaw),
+}
+
+impl From<Flaw> for Unread {
+    fn from(flaw: Flaw) -> Self {
+        Unread::Flaw(flaw)
+    }
 }
 
 /// A content, and the state of the file that it was read from. Immutable; readers share it.
@@ -228,6 +265,29 @@ impl<R: Record> Snapshot<R> {
 fn is_safely_old(ctime: FileTime, read_at: FileTime) -> bool {
     let age = if ctime.nanos.is_multiple_of(1_000_000) { SAFE_AGE_COARSE } else { SAFE_AGE };
     ctime.as_nanos() + age < read_at.as_nanos()
+}
+
+#[cfg(test)]
+impl<R: Record> Content<R> {
+    /// Reads a text at once and in crumbs, which makes no difference.
+    pub(crate) fn parse(text: &[u8], before: &Arc<Self>) -> Result<Arc<Self>, Flaw> {
+        let read = |most| {
+            let mut crumbs = crate::input::tests::Crumbs { text, most };
+            Content::read(&mut Input::new(&mut crumbs, text.len() as u64), before).map_err(|unread| {
+                match unread {
+                    Unread::Flaw(flaw) => flaw,
+                    Unread::System(error) => panic!("{error}"),
+                }
+            })
+        };
+        let (whole, pieced) = (read(usize::MAX), read(7));
+        match (&whole, &pieced) {
+            (Ok(whole), Ok(pieced)) => assert_eq!(whole.parts().concat(), pieced.parts().concat()),
+            (Err(whole), Err(pieced)) => assert_eq!(whole, pieced),
+            _ => panic!("at once: {whole:?}, in crumbs: {pieced:?}"),
+        }
+        whole
+    }
 }
 
 #[cfg(test)]

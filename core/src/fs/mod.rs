@@ -71,8 +71,9 @@ pub struct Stat {
     pub owner: (u32, u32),
 }
 
-/// An open file. Dropping it closes it, and frees its lock.
-pub trait File: Debug + Send + Sync {
+/// An open file, to be read from its start; reads that a signal interrupts are made again. Dropping it closes it, and
+/// frees its lock.
+pub trait File: Debug + Send + Sync + io::Read {
     /// Stat of the open file.
     fn stat(&self) -> io::Result<Stat>;
     /// All bytes from the start; `size` is a hint. Memory is reserved fallibly.

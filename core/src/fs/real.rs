@@ -15,6 +15,17 @@ pub struct RealFs;
 #[derive(Debug)]
 struct RealFile(fs::File);
 
+impl Read for RealFile {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.0.read(into) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => return read,
+            }
+        }
+    }
+}
+
 impl File for RealFile {
     fn stat(&self) -> io::Result<Stat> {
         Ok(stat_of(&self.0.metadata()?))

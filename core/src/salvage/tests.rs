@@ -187,7 +187,7 @@ fn whole_entries_are_kept_wherever_blanks_have_swallowed_a_piece() {
         for blanked in blanks(&whole) {
             let mut bytes = whole.clone().into_bytes();
             bytes[blanked.clone()].fill(b' ');
-            if Content::<Process>::read(&bytes, &Arc::new(Content::empty())).is_ok() {
+            if Content::<Process>::parse(&bytes, &Arc::new(Content::empty())).is_ok() {
                 continue;
             }
             let expected: Vec<_> = ["a", "b", "c", "d"]
@@ -242,7 +242,7 @@ fn parts_with_an_id_are_no_workspaces_wherever_blanks_have_swallowed_a_piece() {
     for blanked in blanks(&whole) {
         let mut bytes = whole.clone().into_bytes();
         bytes[blanked.clone()].fill(b' ');
-        if Content::<Item>::read(&bytes, &Arc::new(Content::empty())).is_ok() {
+        if Content::<Item>::parse(&bytes, &Arc::new(Content::empty())).is_ok() {
             continue;
         }
         for record in salvage::<Item>(&bytes).0.records() {

@@ -9,7 +9,7 @@ fn entry(id: &str) -> String {
 }
 
 fn read(text: impl AsRef<[u8]>) -> Result<Arc<Content<Process>>, Flaw> {
-    Content::read(text.as_ref(), &Arc::new(Content::empty()))
+    Content::parse(text.as_ref(), &Arc::new(Content::empty()))
 }
 
 fn written(content: &Content<Process>) -> String {
@@ -32,10 +32,10 @@ fn a_file_is_put_together_from_the_bytes_of_its_records() {
 fn records_that_have_not_changed_are_taken_over_and_so_is_the_whole() {
     let [a, b, c, d] = ["a", "b", "c", "d"].map(entry);
     let before = read(format!("[{a},{b},{c}]")).unwrap();
-    let again = Content::read(format!("[\n{a},\n{b},\n{c}]").as_bytes(), &before).unwrap();
+    let again = Content::parse(format!("[\n{a},\n{b},\n{c}]").as_bytes(), &before).unwrap();
     assert!(Arc::ptr_eq(&before, &again), "white space between records is nobody's");
     let kept = |text: String| -> Vec<usize> {
-        let content = Content::read(text.as_bytes(), &before).unwrap();
+        let content = Content::parse(text.as_bytes(), &before).unwrap();
         let old =
             |record: &Arc<Process>| before.records().iter().position(|known| Arc::ptr_eq(known, record));
         content.records().iter().filter_map(old).collect()
@@ -46,7 +46,7 @@ fn records_that_have_not_changed_are_taken_over_and_so_is_the_whole() {
     assert_eq!(kept(format!("[{d},{a},{b},{c}]")), [0, 1, 2]);
     assert_eq!(kept(format!("[{}]", d)), [0_usize; 0]);
     // Fewer records, in their places, are not the same content.
-    let shorter = Content::read(format!("[{a},{b}]").as_bytes(), &before).unwrap();
+    let shorter = Content::parse(format!("[{a},{b}]").as_bytes(), &before).unwrap();
     assert_eq!(shorter.records().len(), 2);
 }
 
@@ -152,7 +152,7 @@ fn a_field_that_no_index_needs_is_not_judged() {
 
 #[test]
 fn registries_are_read_by_the_same_rules() {
-    let read = |text: &str| Content::<Item>::read(text.as_bytes(), &Arc::new(Content::empty()));
+    let read = |text: &str| Content::<Item>::parse(text.as_bytes(), &Arc::new(Content::empty()));
     assert_eq!(read(r#"[{"id":"a"}, {"id":"b","x":[[]]}]"#).unwrap().records().len(), 2);
     for (text, offset) in [("[{}]", 1), (r#"[{"id":1}]"#, 7), ("[{\"id\":\"a\"}", 11), ("{}", 0)] {
         assert_eq!(read(text).unwrap_err().offset, offset, "{text}");

@@ -1,6 +1,6 @@
 //! An open file of the simulated world.
 
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -17,6 +17,8 @@ pub struct OpenFile {
     id: Id,
     handle: u64,
     writable: bool,
+    /// How far it has been read.
+    at: usize,
 }
 
 static HANDLES: AtomicU64 = AtomicU64::new(1);
@@ -25,7 +27,7 @@ impl OpenFile {
     pub fn new(client: Client, path: &Path, id: Id, writable: bool) -> Self {
         client.world(|world| world.opened(id));
         let handle = HANDLES.fetch_add(1, Ordering::Relaxed);
-        OpenFile { client, path: path.to_owned(), id, handle, writable }
+        OpenFile { client, path: path.to_owned(), id, handle, writable, at: 0 }
     }
 
     fn enter(&self, op: Op) -> io::Result<bool> {
@@ -39,26 +41,34 @@ impl Drop for OpenFile {
     }
 }
 
+impl Read for OpenFile {
+    /// In two calls at least, so that others can come in between.
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.enter(Op::Read)? {
+            return Ok(0);
+        }
+        self.client.world(|world| {
+            let content = world.content(self.id)?;
+            let rest = content.get(self.at..).unwrap_or_default();
+            let piece = if self.at == 0 { rest.len().div_ceil(2) } else { rest.len() };
+            let read = piece.min(into.len());
+            into[..read].copy_from_slice(&rest[..read]);
+            self.at += read;
+            Ok(read)
+        })
+    }
+}
+
 impl File for OpenFile {
     fn stat(&self) -> io::Result<Stat> {
         self.enter(Op::FileStat)?;
         self.client.world(|world| Ok(world.stat(self.id)))
     }
 
-    /// In two calls, so that others can come in between.
     fn read_all(&mut self, _size: u64) -> io::Result<Vec<u8>> {
+        self.at = 0;
         let mut bytes = Vec::new();
-        for half in 0..2 {
-            if self.enter(Op::Read)? {
-                break;
-            }
-            self.client.world(|world| {
-                let content = world.content(self.id)?;
-                let end = if half == 0 { content.len() / 2 } else { content.len() };
-                bytes.extend_from_slice(content.get(bytes.len()..end).unwrap_or_default());
-                io::Result::Ok(())
-            })?;
-        }
+        self.read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 
