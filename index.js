@@ -286,6 +286,7 @@ class FileProcessStore {
       await nextTurn();
       await nextTurn();
       this.#output.clear();
+      this.#watcher?.close();
       this.#native.close();
     });
     return this.#closing;

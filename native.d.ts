@@ -9,6 +9,14 @@
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
+/** Changes that were found at once, in order. */
+export declare class Changes {
+  /** What happened, for each change: `process-added`, `process-updated` or `process-removed`. */
+  types(): Array<string>
+  /** Fresh records that the changes are about, in the same order. */
+  processes(make: (...fields: any[]) => object): object[]
+}
+
 /** Where outcomes go: a function that is called with a ticket, and a failure or a value. */
 export declare class Channel {
   constructor(answer: (ticket: number, failure: Failure | null, value: any) => void)
@@ -44,8 +52,11 @@ export declare class NativeStore {
   recoverProcesses(channel: Channel, ticket: number): void
   /** The same for a registry. */
   recoverItems(channel: Channel, ticket: number, registry: 'workspaces' | 'wikis'): void
-  /** Begins to report what others change; answers when it has begun. */
-  watch(channel: Channel, ticket: number, listener: (types: string[], processes: Selection) => void): void
+  /**
+   * Begins to report what others change; answers when it has begun, and then tells `listener`, a ticket of its own,
+   * of each `Changes`.
+   */
+  watch(channel: Channel, ticket: number, listener: number): void
   /** Ends the watch and lets go of the files, which are closed with the last store of the directory. */
   close(): void
   /** How many processes the last snapshot had; touches nothing. */

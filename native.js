@@ -835,6 +835,7 @@ function __napiStampBindingTarget(exportsObject, target) {
 // linked import resolves to `undefined`.
 module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __napiLoadedBindingTarget)
 module.exports = nativeBinding
+module.exports.Changes = nativeBinding.Changes
 module.exports.Channel = nativeBinding.Channel
 module.exports.NativeStore = nativeBinding.NativeStore
 module.exports.Ops = nativeBinding.Ops

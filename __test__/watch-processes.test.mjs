@@ -1,16 +1,19 @@
 // A watch between operating-system processes and threads, and what it costs the process that has it.
 
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { FileProcessStore } from '../index.js';
+import { FileProcessStore, ensureDataDir } from '../index.js';
 import { startPlainStore } from './fixtures/plain-store-process.mjs';
 import { startStore } from './fixtures/store-process.mjs';
-import { freshStore, fullSample, runNode, sample, tempDir, withStore } from './support.mjs';
+import { freshStore, fullSample, readEntries, runNode, sample, tempDir, withStore } from './support.mjs';
 
 const ended = { code: 0, signal: null, stderr: '' };
 const onLinux = process.platform === 'linux';
 const short = ({ type, process }) => (process ? `${type} ${process.id}` : type);
+/** Keeps the event loop for so many milliseconds. */
+const pause = (milliseconds) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
 const heardBy = (events, ...expected) =>
   vi.waitFor(() => expect(events.map(short)).toEqual(expect.arrayContaining(expected)), 10_000);
 
@@ -89,6 +92,29 @@ describe('two processes', () => {
       ({ events }) => events.filter(({ type }) => type === 'process-added').length,
     );
     expect(added).toEqual([1, 1]);
+  });
+
+  test('hear what one of them has changed before what the other one made of it, even behind a thousand answers', async () => {
+    const dir = tempDir();
+    const { store, events } = await watchingHere(dir);
+    await store.addProcess(sample('a'));
+    const other = runNode(
+      withStore(`
+        while ((await store.getProcess('a'))?.result !== 'first') await new Promise((done) => setTimeout(done, 5));
+        await store.updateProcess('a', { result: 'second' });`),
+      [dir],
+    );
+    const result = () => readEntries(join(dir, 'processes.json'))[0].process.result;
+    // The event loop gets to none of the answers before it gets to all of them, and more than it takes in one turn.
+    const answers = Promise.all(Array.from({ length: 2500 }, () => ensureDataDir(dir)));
+    pause(200);
+    const updated = store.updateProcess('a', { result: 'first' });
+    for (let turn = 0; turn < 100; turn += 1) await null;
+    while (result() !== 'second') pause(20);
+    pause(500);
+    await Promise.all([answers, updated, other]);
+    await vi.waitFor(() => expect(events).toHaveLength(3), 10_000);
+    expect(events.map(({ process }) => process.result)).toEqual([undefined, 'first', 'second']);
   });
 
   test('hear a plain store, too', async () => {

@@ -1,21 +1,32 @@
 // @ts-check
 'use strict';
 
-/** Calls of the native side whose answer comes later. */
+/** Calls of the native side whose answer comes later, and what it tells without being asked. */
 
 const native = require('./addon');
 const { fromFailure } = require('./errors');
 
 /** @type {Map<number, { resolve: (value: any) => void, reject: (error: Error) => void }>} */
 const waiting = new Map();
+/** @type {Map<number, (value: any) => void>} */
+const listeners = new Map();
 let lastTicket = 0;
 
 const channel = new native.Channel((ticket, failure, value) => {
+  const listener = listeners.get(ticket);
+  if (listener) return listener(value);
   const call = waiting.get(ticket);
   waiting.delete(ticket);
   if (failure) call?.reject(fromFailure(failure));
   else call?.resolve(value);
 });
+
+/** The native side counts with 32 bits. No call waits for that long, but listeners may. */
+function nextTicket() {
+  do lastTicket = (lastTicket + 1) % 2 ** 32;
+  while (listeners.has(lastTicket));
+  return lastTicket;
+}
 
 /**
  * Starts a call and resolves to its answer, or rejects with the error that the native side reports.
@@ -24,8 +35,7 @@ const channel = new native.Channel((ticket, failure, value) => {
  */
 function call(start) {
   return new Promise((resolve, reject) => {
-    // The native side counts with 32 bits; nobody waits for that long.
-    const ticket = (lastTicket = (lastTicket + 1) % 2 ** 32);
+    const ticket = nextTicket();
     waiting.set(ticket, { resolve, reject });
     try {
       start(channel, ticket);
@@ -36,4 +46,20 @@ function call(start) {
   });
 }
 
-module.exports = { call };
+/**
+ * Gives a listener a ticket, under which the native side tells it what comes up, in order with the answers of calls.
+ * It is kept until `unlisten`.
+ * @param {(value: any) => void} listener
+ */
+function listen(listener) {
+  const ticket = nextTicket();
+  listeners.set(ticket, listener);
+  return ticket;
+}
+
+/** @param {number} ticket */
+function unlisten(ticket) {
+  listeners.delete(ticket);
+}
+
+module.exports = { call, listen, unlisten };

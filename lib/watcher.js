@@ -2,8 +2,11 @@
 'use strict';
 
 const { setImmediate } = require('node:timers');
-const { call } = require('./channel');
+const { call, listen, unlisten } = require('./channel');
 const { makeProcess } = require('./records');
+
+/** Of watchers that were collected without having been closed. @type {FinalizationRegistry<number>} */
+const forgotten = new FinalizationRegistry(unlisten);
 
 /** Reports what others change to the `onProcessChange` of a store. */
 class Watcher {
@@ -18,27 +21,9 @@ class Watcher {
    * @param {import('../native').NativeStore} native
    */
   constructor(store, native) {
-    // The native side holds the listener; the listener must not hold the store, which could never be collected.
-    const reference = new WeakRef(store);
     this.#native = native;
-    this.#listener = (
-      /** @type {string[]} */ types,
-      /** @type {import('../native').Selection} */ selection,
-    ) => {
-      const store = /** @type {any} */ (reference.deref());
-      if (!store?.onProcessChange) return;
-      const processes = selection.processes(makeProcess);
-      types.forEach((type, index) => {
-        try {
-          store.onProcessChange?.({ type, process: processes[index] });
-        } catch (error) {
-          // Nobody's promise can reject with it; and the changes behind this one are told all the same.
-          queueMicrotask(() => {
-            throw error;
-          });
-        }
-      });
-    };
+    this.#listener = listen(reporter(new WeakRef(store)));
+    forgotten.register(this, this.#listener, this);
     // A refusal is for the first call to report.
     this.ready()?.catch(() => {});
   }
@@ -56,6 +41,34 @@ class Watcher {
     );
     return this.#starting;
   }
+
+  /** What comes later is told to nobody. */
+  close() {
+    unlisten(this.#listener);
+    forgotten.unregister(this);
+  }
+}
+
+/**
+ * Tells a store of changes. It must not hold the store, which could never be collected.
+ * @param {WeakRef<any>} reference
+ */
+function reporter(reference) {
+  return (/** @type {import('../native').Changes} */ changes) => {
+    const store = reference.deref();
+    if (!store?.onProcessChange) return;
+    const processes = changes.processes(makeProcess);
+    changes.types().forEach((type, index) => {
+      try {
+        store.onProcessChange?.({ type, process: processes[index] });
+      } catch (error) {
+        // Nobody's promise can reject with it; and the changes behind this one are told all the same.
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
+    });
+  };
 }
 
 module.exports = { Watcher };

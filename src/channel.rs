@@ -19,11 +19,13 @@ use crate::receipt::Receipt;
 use crate::report::{RecoveryReport, StorageStats};
 use crate::seen::SeenProcess;
 use crate::selection::Selection;
+use crate::watch::Changes;
 
-/// What a call resolves to.
+/// What a call resolves to, or what is told to a listener.
 pub enum Value {
     Nothing,
     Processes(Selection),
+    Changes(Changes),
     Receipt(Receipt),
     Seen(SeenProcess),
     Text(String),
@@ -38,6 +40,7 @@ impl ToNapiValue for Value {
             match value {
                 Value::Nothing => ToNapiValue::to_napi_value(env, ()),
                 Value::Processes(selection) => ToNapiValue::to_napi_value(env, selection),
+                Value::Changes(changes) => ToNapiValue::to_napi_value(env, changes),
                 Value::Receipt(receipt) => ToNapiValue::to_napi_value(env, receipt),
                 Value::Seen(seen) => ToNapiValue::to_napi_value(env, seen),
                 Value::Text(text) => ToNapiValue::to_napi_value(env, text),
@@ -50,7 +53,14 @@ impl ToNapiValue for Value {
 
 pub type Outcome = std::result::Result<Value, Error>;
 type JsArguments = FnArgs<(u32, Option<Failure>, Value)>;
-type JsFunction = ThreadsafeFunction<(u32, Outcome), (), JsArguments, Status, false, true>;
+type JsFunction = ThreadsafeFunction<Message, (), JsArguments, Status, false, true>;
+
+/// What goes to the JS thread. All of it goes one way, so that it gets there in the order in which it was sent.
+struct Message {
+    ticket: u32,
+    outcome: Outcome,
+    is_answer: bool,
+}
 
 /// Where outcomes go: a function that is called with a ticket, and a failure or a value.
 #[napi]
@@ -72,11 +82,12 @@ impl Channel {
         let raw: Arc<std::sync::OnceLock<Raw>> = Arc::default();
         let known = raw.clone();
         let function: JsFunction = answer
-            .build_threadsafe_function::<(u32, Outcome)>()
+            .build_threadsafe_function::<Message>()
             .callee_handled::<false>()
             .weak::<true>()
-            .build_callback(move |call: ThreadsafeCallContext<(u32, Outcome)>| {
-                if answered.fetch_sub(1, Ordering::Relaxed) == 1
+            .build_callback(move |call: ThreadsafeCallContext<Message>| {
+                if call.value.is_answer
+                    && answered.fetch_sub(1, Ordering::Relaxed) == 1
                     && let Some(function) = known.get()
                 {
                     // SAFETY: Node calls this on the JS thread, with the function alive.
@@ -100,8 +111,19 @@ impl Channel {
         let function = self.function.clone();
         Ok(move |outcome| {
             // An environment that is gone has no use for the outcome.
-            function.call((ticket, outcome), ThreadsafeFunctionCallMode::NonBlocking);
+            let message = Message { ticket, outcome, is_answer: true };
+            function.call(message, ThreadsafeFunctionCallMode::NonBlocking);
         })
+    }
+
+    /// The means to tell a listener as often as there is something to tell, from any thread. Does not keep the event
+    /// loop alive.
+    pub fn tell(&self, ticket: u32) -> impl Fn(Value) + Send + use<> {
+        let function = self.function.clone();
+        move |value| {
+            let message = Message { ticket, outcome: Ok(value), is_answer: false };
+            function.call(message, ThreadsafeFunctionCallMode::NonBlocking);
+        }
     }
 
     /// Runs `work` on a thread of the runtime and answers with its outcome.
@@ -125,7 +147,7 @@ unsafe impl Send for Raw {}
 // SAFETY: as above.
 unsafe impl Sync for Raw {}
 
-fn js_arguments((ticket, outcome): (u32, Outcome)) -> JsArguments {
+fn js_arguments(Message { ticket, outcome, .. }: Message) -> JsArguments {
     let (failure, value) = match outcome {
         Ok(value) => (None, value),
         Err(error) => (Some(Failure::from(&error)), Value::Nothing),

@@ -8,7 +8,7 @@ use file_process_store_core as core;
 use file_process_store_core::{
     Batch, Content, DataFile, Filter, Item, Mutation, Process, Record, WriteOptions,
 };
-use napi::bindgen_prelude::{ClassInstance, Either, Function, Undefined, Unknown, Utf16String};
+use napi::bindgen_prelude::{ClassInstance, Either, Undefined, Unknown, Utf16String};
 use napi::{Env, Error, Result};
 use napi_derive::napi;
 
@@ -19,7 +19,7 @@ use crate::receipt::text;
 use crate::report::StorageStats;
 use crate::seen::{SeenProcess, Updates};
 use crate::selection::{Exclude, Maker, Selection, make_processes};
-use crate::watch::{Changes, Watching};
+use crate::watch::Watching;
 use crate::{READERS, WRITERS};
 
 /// Records with so many bytes of text in all are decoded on the JS thread: it takes tens of microseconds, as
@@ -266,20 +266,13 @@ impl NativeStore {
         channel.run(env, &WRITERS, ticket, move || Ok(Value::Recovery(file.recover(options)?.into())))
     }
 
-    /// Begins to report what others change; answers when it has begun.
+    /// Begins to report what others change; answers when it has begun, and then tells `listener`, a ticket of its own,
+    /// of each `Changes`.
     #[napi]
-    pub fn watch(
-        &self,
-        env: Env,
-        channel: &Channel,
-        ticket: u32,
-        #[napi(ts_arg_type = "(types: string[], processes: Selection) => void")] listener: Function<
-            Changes,
-            (),
-        >,
-    ) -> Result<()> {
-        let start = self.watching.prepare(self.store()?.processes.clone(), listener)?;
-        channel.run(env, &READERS, ticket, move || start().map(|()| Value::Nothing))
+    pub fn watch(&self, env: Env, channel: &Channel, ticket: u32, listener: u32) -> Result<()> {
+        let (file, watching) = (self.store()?.processes.clone(), self.watching.clone());
+        let tell = channel.tell(listener);
+        channel.run(env, &READERS, ticket, move || watching.start(file, tell).map(|()| Value::Nothing))
     }
 
     /// Ends the watch and lets go of the files, which are closed with the last store of the directory.

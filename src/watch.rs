@@ -1,44 +1,70 @@
-//! What others change, on its way to a JS listener.
+//! What others change, on its way to JS.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use file_process_store_core as core;
 use file_process_store_core::{Change, DataFile, Process};
-use napi::bindgen_prelude::{FnArgs, Function};
-use napi::threadsafe_function::{ThreadsafeCallContext, ThreadsafeFunction, ThreadsafeFunctionCallMode};
-use napi::{Result, Status};
+use napi::bindgen_prelude::Unknown;
+use napi::{Env, Result};
+use napi_derive::napi;
 
-use crate::selection::Selection;
+use crate::channel::Value;
+use crate::selection::{Exclude, Maker, Selection};
 
-/// The types of the changes, and the records that they are about.
-pub type Changes = FnArgs<(Vec<String>, Selection)>;
+/// Changes that were found at once, in order.
+#[napi]
+pub struct Changes {
+    types: Vec<&'static str>,
+    records: Selection,
+}
 
-type JsListener = ThreadsafeFunction<Vec<Change>, (), Changes, Status, false, true>;
+#[napi]
+impl Changes {
+    /// What happened, for each change: `process-added`, `process-updated` or `process-removed`.
+    #[napi]
+    pub fn types(&self) -> Vec<&'static str> {
+        self.types.clone()
+    }
+
+    /// Fresh records that the changes are about, in the same order.
+    #[napi(ts_return_type = "object[]")]
+    pub fn processes<'env>(
+        &self,
+        env: &'env Env,
+        #[napi(ts_arg_type = "(...fields: any[]) => object")] make: Maker,
+    ) -> Result<Unknown<'env>> {
+        self.records.processes(env, make, Some(Exclude::default()))
+    }
+}
+
+impl From<Vec<Change>> for Changes {
+    fn from(changes: Vec<Change>) -> Self {
+        let (types, records) = changes
+            .into_iter()
+            .map(|change| match change {
+                Change::Added(record) => ("process-added", record),
+                Change::Updated(record) => ("process-updated", record),
+                Change::Removed(record) => ("process-removed", record),
+            })
+            .unzip();
+        Changes { types, records: Selection::decoded(records) }
+    }
+}
 
 /// The watch of one store, if it has one. It does not keep the event loop alive.
 #[derive(Clone, Default)]
 pub struct Watching(Arc<Mutex<Option<core::Watch>>>);
 
 impl Watching {
-    /// What has to be done on the JS thread; the function that it returns does the rest, on any thread.
-    pub fn prepare(
+    /// Begins to watch; on a thread that may take its time.
+    pub fn start(
         &self,
         file: Arc<DataFile<Process>>,
-        listener: Function<Changes, ()>,
-    ) -> Result<impl FnOnce() -> std::result::Result<(), core::Error> + Send + use<>> {
-        let listener: JsListener = listener
-            .build_threadsafe_function::<Vec<Change>>()
-            .callee_handled::<false>()
-            .weak::<true>()
-            .build_callback(|call: ThreadsafeCallContext<Vec<Change>>| Ok(arguments(call.value)))?;
-        let watching = self.clone();
-        Ok(move || {
-            let watch = core::Watch::start(file, move |changes| {
-                listener.call(changes, ThreadsafeFunctionCallMode::NonBlocking);
-            })?;
-            watching.with(|place| *place = Some(watch));
-            Ok(())
-        })
+        tell: impl Fn(Value) + Send + 'static,
+    ) -> std::result::Result<(), core::Error> {
+        let watch = core::Watch::start(file, move |changes| tell(Value::Changes(changes.into())))?;
+        self.with(|place| *place = Some(watch));
+        Ok(())
     }
 
     /// Makes the results of a batch of this store known to its watch.
@@ -54,16 +80,4 @@ impl Watching {
     fn with<T>(&self, work: impl FnOnce(&mut Option<core::Watch>) -> T) -> T {
         work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
-}
-
-fn arguments(changes: Vec<Change>) -> Changes {
-    let (types, records) = changes
-        .into_iter()
-        .map(|change| match change {
-            Change::Added(record) => ("process-added".to_owned(), record),
-            Change::Updated(record) => ("process-updated".to_owned(), record),
-            Change::Removed(record) => ("process-removed".to_owned(), record),
-        })
-        .unzip();
-    (types, Selection::decoded(records)).into()
 }
