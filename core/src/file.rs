@@ -313,9 +313,9 @@ impl<R: Record> DataFile<R> {
         let fs = &*self.fs;
         let _alone = lock(&self.refreshing);
         self.local.store(place::is_local(fs, path), Ordering::Relaxed);
-        let last = lock(&self.current).clone();
         for reads in 1.. {
             let stamp = place::stamp(fs, path)?;
+            let last = lock(&self.current).clone();
             if last.is_current(stamp, fs.now()) {
                 return Ok(last);
             }

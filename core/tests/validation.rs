@@ -5,6 +5,9 @@ mod histories;
 mod simulated;
 
 use std::path::Path;
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
+use std::thread;
 
 use file_process_store_core::Store;
 use histories::trusted::{assert_truth, file, shown, text, trusted};
@@ -60,6 +63,50 @@ fn where_each_change_tells_our_own_commit_needs_no_second_look_and_hides_no_writ
         assert!(store.processes.peek().is_none());
         assert_truth_of(&client, &store);
     }
+}
+
+#[test]
+fn while_a_commit_syncs_the_directory_the_file_is_not_read_again() {
+    let (client, store) = trusted();
+    client.world(|world| world.multigrain = true);
+    let store = Arc::new(store);
+    let reader = store.clone();
+    client.interrupt_first(Op::SyncDir, move || {
+        let content = reader.processes.peek().expect("a stat is enough");
+        assert!(shown(&content).contains("turn 1"));
+    });
+    Step::Replace.run(&store, 1).unwrap();
+    assert!(client.calls().iter().any(|call| call.op == Op::SyncDir));
+}
+
+/// The reader opens the new file before the writer has said that it is its own, and is done with it afterwards.
+#[test]
+fn a_reader_that_is_overtaken_by_the_writer_of_the_same_file_leaves_the_writers_word() {
+    let (client, store) = trusted();
+    client.world(|world| world.multigrain = true);
+    let store = Arc::new(store);
+    Step::Replace.run(&store, 1).unwrap();
+    client.calls();
+    Step::Replace.run(&store, 2).unwrap();
+    let renamed = client.calls().iter().position(|call| call.op == Op::Rename).unwrap();
+
+    let (published, wait_for_it) = channel();
+    let readers = Arc::new(Mutex::new(None));
+    let (own, reader, started) = (client.clone(), store.clone(), readers.clone());
+    client.interrupt(renamed + 1, move || {
+        let (reading, wait_for_reading) = channel();
+        own.interrupt_first(Op::Read, move || {
+            reading.send(()).unwrap();
+            wait_for_it.recv().unwrap();
+        });
+        *started.lock().unwrap() = Some(thread::spawn(move || shown(&reader.processes.read().unwrap())));
+        wait_for_reading.recv().unwrap();
+    });
+    Step::Replace.run(&store, 3).unwrap();
+    published.send(()).unwrap();
+    let seen = readers.lock().unwrap().take().unwrap().join().unwrap();
+    assert!(seen.contains("turn 3"));
+    assert!(store.processes.peek().is_some(), "the commit's stamp is trusted still");
 }
 
 #[test]
