@@ -74,9 +74,20 @@ impl<'a> Input<'a> {
         Ok(self.rest().len() >= bytes)
     }
 
-    /// Whether this comes next.
+    /// Whether this comes next. No more is read than is needed to tell.
     pub fn begins_with(&mut self, text: &[u8]) -> Result<bool> {
-        Ok(self.reaches(text.len())? && self.rest().starts_with(text))
+        loop {
+            let known = self.rest().len().min(text.len());
+            if self.rest()[..known] != text[..known] {
+                return Ok(false);
+            }
+            if known == text.len() {
+                return Ok(true);
+            }
+            if !self.reaches(text.len().min(2 * known.max(1)))? {
+                return Ok(false);
+            }
+        }
     }
 
     /// Makes the rest at least twice as long, or as long as the text is. False where it is so already.
@@ -163,6 +174,16 @@ pub(crate) mod tests {
         let mut input = Input::new(&mut source, text.len() as u64);
         while input.read_more().unwrap() {}
         assert_eq!((input.rest().len(), input.buffer.len()), (text.len(), text.len() + 1));
+    }
+
+    #[test]
+    fn of_what_comes_next_no_more_is_read_than_tells_that_it_is_something_else() {
+        let text = [&b"[{\"a\":1}"[..], &vec![b' '; 20 * LARGEST_PIECE]].concat();
+        let mut source = &text[..];
+        let mut input = Input::new(&mut source, text.len() as u64);
+        assert!(!input.begins_with(&[&b"[{\"b"[..], &text[4..]].concat()).unwrap());
+        assert!(input.buffer.len() <= LARGEST_PIECE, "{}", input.buffer.len());
+        assert!(input.begins_with(&text).unwrap());
     }
 
     #[test]

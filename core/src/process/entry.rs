@@ -5,6 +5,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use crate::error::Flaw;
@@ -62,7 +63,11 @@ impl<'a> EntryDoc<'a> {
     pub fn read(bytes: &'a [u8]) -> Option<serde_json::Result<(Self, usize)>> {
         let mut documents = serde_json::Deserializer::from_slice(bytes).into_iter::<Self>();
         let read = documents.next()?.map(|entry| (entry, documents.byte_offset()));
-        Some(read.or_else(|error| Self::read_last(bytes).ok_or(error)))
+        Some(read.or_else(|error| match error.classify() {
+            // What ends too early has no last one.
+            Category::Eof => Err(error),
+            _ => Self::read_last(bytes).ok_or(error),
+        }))
     }
 
     /// The same for an entry with several processes: the last one counts, as `JSON.parse` has it, whatever the
