@@ -110,7 +110,8 @@ describe('two processes', () => {
     pause(200);
     const updated = store.updateProcess('a', { result: 'first' });
     for (let turn = 0; turn < 100; turn += 1) await null;
-    while (result() !== 'second') pause(20);
+    const limit = Date.now() + 20_000;
+    while (result() !== 'second' && Date.now() < limit) pause(20);
     pause(500);
     await Promise.all([answers, updated, other]);
     await vi.waitFor(() => expect(events).toHaveLength(3), 10_000);

@@ -9,7 +9,7 @@ use napi::{Env, Result};
 use napi_derive::napi;
 
 use crate::channel::Value;
-use crate::selection::{Exclude, Maker, Selection};
+use crate::selection::{Maker, Selection};
 
 /// Changes that were found at once, in order.
 #[napi]
@@ -33,7 +33,7 @@ impl Changes {
         env: &'env Env,
         #[napi(ts_arg_type = "(...fields: any[]) => object")] make: Maker,
     ) -> Result<Unknown<'env>> {
-        self.records.processes(env, make, Some(Exclude::default()))
+        self.records.processes(env, make, None)
     }
 }
 

@@ -199,12 +199,16 @@ fn read_record<R: Record>(input: &mut Input) -> Result<R, Unread> {
 }
 
 /// Why a text can't be read.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 pub(crate) enum Unread {
-    #[error(transparent)]
-    System(#[from] std::io::Error),
-    #[error("at {}: {}", .0.offset, .0.expected)]
+    System(std::io::Error),
     Flaw(Flaw),
+}
+
+impl From<std::io::Error> for Unread {
+    fn from(error: std::io::Error) -> Self {
+        Unread::System(error)
+    }
 }
 
 impl From<Flaw> for Unread {
