@@ -67,7 +67,9 @@ describe('the sequence of a commit', () => {
     const large = await sequence({}, of(300_000));
     expect(ofTmp(large)).toMatch(/^openat (writev fadvise64 )+writev fsync$/);
     // A page that is written to once more would go to the disk twice.
-    const begun = large.short.flatMap((text) => text.match(/^fadvise64\(.*>, (\d+), (\d+), /)?.slice(1) ?? []);
+    const begun = large.short.flatMap(
+      (text) => text.match(/^fadvise64\(.*>, (\d+), (\d+), /)?.slice(1) ?? [],
+    );
     expect(begun.length).toBeGreaterThan(0);
     for (const number of begun) expect(Number(number) % 65_536).toBe(0);
     expect(ofTmp(await sequence({ durable: false }, of(300_000)))).toBe('openat writev');
