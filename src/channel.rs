@@ -14,11 +14,11 @@ use napi::{Env, Result, Status, sys};
 use napi_derive::napi;
 use tokio::runtime::Runtime;
 
-use crate::failure::Failure;
-use crate::receipt::Receipt;
-use crate::report::{RecoveryReport, StorageStats};
-use crate::seen::SeenProcess;
-use crate::selection::Selection;
+use crate::results::failure::Failure;
+use crate::results::receipt::Receipt;
+use crate::results::report::{RecoveryReport, StorageStats};
+use crate::results::seen::SeenProcess;
+use crate::results::selection::Selection;
 use crate::watch::Changes;
 
 /// What a call resolves to, or what is told to a listener.

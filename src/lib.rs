@@ -5,16 +5,10 @@
 
 #![deny(unsafe_op_in_unsafe_fn)]
 
+mod args;
 mod channel;
-mod failure;
-mod ops;
-mod query;
-mod receipt;
-mod report;
-mod seen;
-mod selection;
+mod results;
 mod store;
-mod strings;
 mod watch;
 
 use std::path::Path;

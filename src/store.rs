@@ -12,13 +12,13 @@ use napi::bindgen_prelude::{ClassInstance, Either, Undefined, Unknown, Utf16Stri
 use napi::{Env, Error, Result};
 use napi_derive::napi;
 
+use crate::args::ops::Ops;
+use crate::args::query::{Query, Wanted, wtf8};
 use crate::channel::{Channel, Value};
-use crate::ops::Ops;
-use crate::query::{Query, Wanted, wtf8};
-use crate::receipt::text;
-use crate::report::StorageStats;
-use crate::seen::{SeenProcess, Updates};
-use crate::selection::{Exclude, Maker, Selection, make_processes};
+use crate::results::receipt::text;
+use crate::results::report::StorageStats;
+use crate::results::seen::{SeenProcess, Updates};
+use crate::results::selection::{Exclude, Maker, Selection, make_processes};
 use crate::watch::Watching;
 use crate::{READERS, WRITERS};
 

@@ -9,7 +9,7 @@ use napi::{Env, Result};
 use napi_derive::napi;
 
 use crate::channel::Value;
-use crate::selection::{Maker, Selection};
+use crate::results::selection::{Maker, Selection};
 
 /// Changes that were found at once, in order.
 #[napi]

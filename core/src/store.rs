@@ -6,10 +6,10 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 
 use crate::error::Error;
 use crate::file::DataFile;
+use crate::file::place;
 use crate::fs::{FileSystem, RealFs};
-use crate::item::Item;
-use crate::place;
-use crate::process::Process;
+use crate::records::item::Item;
+use crate::records::process::Process;
 
 /// The data files of one directory.
 #[derive(Debug)]

@@ -14,13 +14,13 @@ use std::thread;
 use notify::event::{AccessKind, AccessMode, RemoveKind};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 
-use crate::commit::Receipt;
 use crate::error::{Context, Error, words};
 use crate::file::DataFile;
-use crate::place;
-use crate::process::Process;
-use crate::record::Record;
-use crate::snapshot::Content;
+use crate::file::commit::Receipt;
+use crate::file::place;
+use crate::file::snapshot::Content;
+use crate::records::Record;
+use crate::records::process::Process;
 
 /// A change that somebody else made.
 #[derive(Clone, Debug)]

@@ -1,8 +1,8 @@
 use super::*;
 use crate::fs::RealFs;
-use crate::item::Item;
-use crate::process::Process;
-use crate::record::Patch;
+use crate::records::Patch;
+use crate::records::item::Item;
+use crate::records::process::Process;
 
 fn process(id: &str) -> String {
     format!(r#"{{"id":"{id}","status":"running","startTime":"2026-01-01T00:00:00.000Z"}}"#)

@@ -1,6 +1,6 @@
 use super::*;
-use crate::draft::Mutation;
 use crate::file::WriteOptions;
+use crate::records::draft::Mutation;
 
 #[test]
 fn all_who_open_a_directory_share_one_store_until_the_last_is_gone() {

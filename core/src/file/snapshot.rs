@@ -42,9 +42,9 @@ use std::sync::Arc;
 
 use crate::error::Flaw;
 use crate::fs::{File, FileTime, Stamp};
-use crate::input::Input;
-use crate::layout;
-use crate::record::Record;
+use crate::json::input::Input;
+use crate::json::layout;
+use crate::records::Record;
 
 /// How far back a ctime must lie to be trusted. Clocks that stamp files advance every 1 to 16 ms.
 const SAFE_AGE: i128 = 50_000_000;
@@ -276,7 +276,7 @@ impl<R: Record> Content<R> {
     /// Reads a text at once and in crumbs, which makes no difference.
     pub(crate) fn parse(text: &[u8], before: &Arc<Self>) -> Result<Arc<Self>, Flaw> {
         let read = |most| {
-            let mut crumbs = crate::input::tests::Crumbs { text, most };
+            let mut crumbs = crate::json::input::tests::Crumbs { text, most };
             Content::read(&mut Input::new(&mut crumbs, text.len() as u64), before).map_err(|unread| {
                 match unread {
                     Unread::Flaw(flaw) => flaw,

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use crate::error::{Error, Flaw};
-use crate::fields::{self, Fields};
-use crate::filter::Filter;
-use crate::layout;
-use crate::record::{Patch, Record};
-use crate::text::decode;
+use crate::json::fields::{self, Fields};
+use crate::json::layout;
+use crate::json::text::decode;
+use crate::records::filter::Filter;
+use crate::records::{Patch, Record};
 
 /// Levels of nesting around a record in the file.
 const DEPTH: usize = 1;

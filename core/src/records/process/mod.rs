@@ -1,21 +1,22 @@
 //! A process record: `{workspaceId, process}` as it stands in `processes.json`.
 
 mod entry;
+pub(crate) mod host;
 mod summary;
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use crate::date;
 use crate::error::{Error, Flaw};
-use crate::fields::{self, Field, Fields};
-use crate::filter::Filter;
-use crate::host::HostFields;
-use crate::layout;
-use crate::record::{Patch, Record};
-use crate::snapshot::Content;
-use crate::text::decode;
+use crate::file::snapshot::Content;
+use crate::json::date;
+use crate::json::fields::{self, Field, Fields};
+use crate::json::layout;
+use crate::json::text::decode;
+use crate::records::filter::Filter;
+use crate::records::process::host::HostFields;
+use crate::records::{Patch, Record};
 pub(crate) use entry::EntryFields;
 use entry::{EntryDoc, ID, INDEXED, PARENT, START, STATUS, Span, TYPE, string};
 

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::process::Process;
+use crate::records::process::Process;
 
 /// `id:status:day` for each record.
 fn content(records: &[&str]) -> Content<Process> {

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::error::{Context, Error};
+use crate::file::place;
 use crate::fs::{File, FileSystem};
-use crate::place;
 
 /// The held lock. Dropping it frees it.
 #[derive(Debug)]

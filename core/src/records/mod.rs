@@ -1,11 +1,16 @@
 //! What the engine asks of the records of a file, be they processes or workspaces.
 
+pub(crate) mod draft;
+pub(crate) mod filter;
+pub(crate) mod item;
+pub(crate) mod process;
+
 use std::fmt::Debug;
 use std::sync::Arc;
 
 use crate::error::{Error, Flaw};
-use crate::fields::Fields;
-use crate::filter::Filter;
+use crate::json::fields::Fields;
+use crate::records::filter::Filter;
 
 /// One element of a data file: its exact bytes, and an index of what is asked of it often.
 pub trait Record: Debug + Sized + Send + Sync + 'static {

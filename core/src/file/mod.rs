@@ -4,6 +4,12 @@
 //! the queue; one writer at a time takes all that is there and commits it at once (group commit), so a
 //! burst of a hundred calls costs one commit, and no timer delays a single one.
 
+pub(crate) mod commit;
+pub(crate) mod lock;
+pub(crate) mod place;
+mod retired;
+pub(crate) mod snapshot;
+
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -11,16 +17,15 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
-use crate::commit::{self, CommitStats, Committed, Receipt, Settled, Turn};
-use crate::draft::Mutation;
 use crate::error::{Context, Error};
+use crate::file::commit::{CommitStats, Committed, Receipt, Settled, Turn};
+use crate::file::lock::{Lock, path_for, pause};
+use crate::file::retired::Retired;
+use crate::file::snapshot::{Content, Snapshot, Unread};
 use crate::fs::{File, FileSystem};
-use crate::input::Input;
-use crate::lock::{Lock, path_for, pause};
-use crate::place;
-use crate::record::Record;
-use crate::retired::Retired;
-use crate::snapshot::{Content, Snapshot, Unread};
+use crate::json::input::Input;
+use crate::records::Record;
+use crate::records::draft::Mutation;
 use crate::threads;
 
 /// How a batch is to be written.

@@ -1,8 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::item::Item;
-use crate::process::Process;
+use crate::records::item::Item;
+use crate::records::process::Process;
 
 fn entry(id: &str) -> String {
     format!(

@@ -6,10 +6,10 @@
 
 use std::borrow::Cow;
 
-use crate::date;
-use crate::fields::Fields;
-use crate::process::{EntryFields, FIELDS};
-use crate::text::{HostText, HostTexts, Place, decode};
+use crate::json::date;
+use crate::json::fields::Fields;
+use crate::json::text::{HostText, HostTexts, Place, decode};
+use crate::records::process::{EntryFields, FIELDS};
 
 /// The value of one known field.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -6,9 +6,9 @@ use napi::Env;
 use napi::bindgen_prelude::Unknown;
 use napi_derive::napi;
 
-use crate::failure::Failure;
-use crate::seen::SeenProcess;
-use crate::selection::{Exclude, Maker, make_process};
+use crate::results::failure::Failure;
+use crate::results::seen::SeenProcess;
+use crate::results::selection::{Exclude, Maker, make_process};
 
 /// The outcome of each mutation of a batch.
 #[napi]

@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::snapshot::Snapshot;
+use crate::file::snapshot::Snapshot;
 
 pub(crate) struct Retired<R> {
     waiting: Mutex<Vec<Arc<Snapshot<R>>>>,

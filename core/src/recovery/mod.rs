@@ -1,19 +1,21 @@
 //! Recovery of a damaged file: what is still whole is kept, and the damaged file too, under another name.
 
+pub(crate) mod salvage;
+
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::commit::{Replaced, Turn};
 use crate::error::{Context, Error};
+use crate::file::commit::{Replaced, Turn};
+use crate::file::lock::{self, Lock};
+use crate::file::place;
+use crate::file::snapshot::{Content, Snapshot};
 use crate::file::{DataFile, WriteOptions, guarded};
 use crate::fs::Stat;
-use crate::lock::{self, Lock};
-use crate::place;
-use crate::record::Record;
-use crate::salvage::{Loss, salvage};
-use crate::snapshot::{Content, Snapshot};
+use crate::records::Record;
+use crate::recovery::salvage::{Loss, salvage};
 
 /// What a recovery found and did.
 #[derive(Clone, Debug)]

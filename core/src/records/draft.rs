@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::error::Error;
-use crate::filter::Filter;
-use crate::record::{Patch, Record};
-use crate::snapshot::Content;
+use crate::file::snapshot::Content;
+use crate::records::filter::Filter;
+use crate::records::{Patch, Record};
 
 /// One change that a caller asks for. It can be applied more than once: a commit starts over where the
 /// file changed under it.

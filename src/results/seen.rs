@@ -7,9 +7,9 @@ use napi::bindgen_prelude::{Either, Unknown, Utf16String};
 use napi::{Env, Result};
 use napi_derive::napi;
 
-use crate::failure::Failure;
-use crate::query::wtf8;
-use crate::selection::{Exclude, Maker, make_process};
+use crate::args::query::wtf8;
+use crate::results::failure::Failure;
+use crate::results::selection::{Exclude, Maker, make_process};
 
 /// One state of one process.
 #[napi]

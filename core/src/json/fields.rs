@@ -8,7 +8,7 @@ use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use crate::error::Flaw;
-use crate::text::decode;
+use crate::json::text::decode;
 
 /// One field of an object.
 #[derive(Clone, Debug)]

@@ -11,7 +11,7 @@ use napi::bindgen_prelude::{Function, JsValue, ToNapiValue, Unknown};
 use napi::{Env, Result, check_status, sys};
 use napi_derive::napi;
 
-use crate::strings::string;
+use crate::results::strings::string;
 
 /// The JS function that makes a record: the fields in the order of core's `FIELDS`, then JSON text of all
 /// others, then whether to leave out tool calls.

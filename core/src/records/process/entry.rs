@@ -9,8 +9,8 @@ use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use crate::error::Flaw;
-use crate::fields::{self, Field, Fields};
-use crate::text::decode;
+use crate::json::fields::{self, Field, Fields};
+use crate::json::text::decode;
 
 /// The fields of a process that the index holds, or knows the place of. Together with the workspace they are a
 /// record's summary, in this order.

@@ -6,10 +6,10 @@ use chrono::{DateTime, Datelike};
 
 use super::Process;
 use super::entry::{END, ID, INDEXED};
-use crate::date;
-use crate::filter::Filter;
-use crate::snapshot::Content;
-use crate::text::decode;
+use crate::file::snapshot::Content;
+use crate::json::date;
+use crate::json::text::decode;
+use crate::records::filter::Filter;
 
 impl Process {
     /// Appends JSON text of an object with the workspace, the indexed fields that the record has, and the duration

@@ -4,8 +4,8 @@ use file_process_store_core::{Mutation, Record};
 use napi::bindgen_prelude::Utf16String;
 use napi_derive::napi;
 
-use crate::query::{Query, wtf8};
-use crate::seen::Updates;
+use crate::args::query::{Query, wtf8};
+use crate::results::seen::Updates;
 
 /// One change. Texts are JSON.
 #[napi(discriminant = "op", object_to_js = false)]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::record::Record;
+use crate::records::Record;
 
 /// Conditions that must all hold, and a page of what is left. Strings are WTF-8; `None` is no constraint.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

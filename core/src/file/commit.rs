@@ -28,14 +28,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::draft::{Done, Draft};
 use crate::error::{Context, Error};
+use crate::file::lock::Lock;
+use crate::file::place;
+use crate::file::snapshot::{Content, Snapshot};
 use crate::file::{Batch, DataFile};
 use crate::fs::{File, Stamp, Stat};
-use crate::lock::Lock;
-use crate::place;
-use crate::record::Record;
-use crate::snapshot::{Content, Snapshot};
+use crate::records::Record;
+use crate::records::draft::{Done, Draft};
 
 /// Files of so many bytes are compared on a thread of their own; below, starting one takes longer.
 const LARGE: u64 = 128 * 1024;
