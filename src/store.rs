@@ -12,12 +12,12 @@ use napi::bindgen_prelude::{ClassInstance, Either, Undefined, Unknown, Utf16Stri
 use napi::{Env, Error, Result};
 use napi_derive::napi;
 
-use crate::args::ops::Ops;
+use crate::args::ops::{Ops, Updates};
 use crate::args::query::{Query, Wanted, wtf8};
 use crate::channel::{Channel, Value};
 use crate::results::receipt::text;
 use crate::results::report::StorageStats;
-use crate::results::seen::{SeenProcess, Updates};
+use crate::results::seen::SeenProcess;
 use crate::results::selection::{Exclude, Maker, Selection, make_processes};
 use crate::watch::Watching;
 use crate::{READERS, WRITERS};
@@ -272,6 +272,7 @@ impl NativeStore {
     pub fn watch(&self, env: Env, channel: &Channel, ticket: u32, listener: u32) -> Result<()> {
         let (file, watching) = (self.store()?.processes.clone(), self.watching.clone());
         let tell = channel.tell(listener);
+        let tell = move |changes| tell(Value::Changes(changes));
         channel.run(env, &READERS, ticket, move || watching.start(file, tell).map(|()| Value::Nothing))
     }
 

@@ -8,7 +8,6 @@ use napi::bindgen_prelude::Unknown;
 use napi::{Env, Result};
 use napi_derive::napi;
 
-use crate::channel::Value;
 use crate::results::selection::{Maker, Selection};
 
 /// Changes that were found at once, in order.
@@ -60,9 +59,9 @@ impl Watching {
     pub fn start(
         &self,
         file: Arc<DataFile<Process>>,
-        tell: impl Fn(Value) + Send + 'static,
+        tell: impl Fn(Changes) + Send + 'static,
     ) -> std::result::Result<(), core::Error> {
-        let watch = core::Watch::start(file, move |changes| tell(Value::Changes(changes.into())))?;
+        let watch = core::Watch::start(file, move |changes| tell(changes.into()))?;
         self.with(|place| *place = Some(watch));
         Ok(())
     }

@@ -30,6 +30,15 @@ pub fn spawn(runtime: &Handle, work: impl FnOnce(Result<(), Error>) + Send + 'st
     }
 }
 
+/// Turns a panic into an error: nothing of a batch is visible before its rename, so nothing is half done.
+pub fn guarded<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let message = panic.downcast_ref::<String>().map(String::as_str);
+        let message = message.or_else(|| panic.downcast_ref::<&str>().copied());
+        Err(Error::Internal(message.unwrap_or("a panic").to_owned()))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc::channel;

@@ -16,10 +16,10 @@ use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 
 use crate::error::{Context, Error, words};
 use crate::file::DataFile;
-use crate::file::commit::Receipt;
+use crate::file::batch::Receipt;
 use crate::file::place;
-use crate::file::snapshot::Content;
 use crate::records::Record;
+use crate::records::content::Content;
 use crate::records::process::Process;
 
 /// A change that somebody else made.

@@ -1,11 +1,10 @@
 //! The mutations of a batch, as the face hands them over.
 
-use file_process_store_core::{Mutation, Record};
+use file_process_store_core::{Mutation, Patch, Record};
 use napi::bindgen_prelude::Utf16String;
 use napi_derive::napi;
 
 use crate::args::query::{Query, wtf8};
-use crate::results::seen::Updates;
 
 /// One change. Texts are JSON.
 #[napi(discriminant = "op", object_to_js = false)]
@@ -25,6 +24,22 @@ pub enum Op {
     },
     /// Remove what a filter lists.
     Clear { filter: Query },
+}
+
+/// The fields that an update names.
+#[napi(object, object_to_js = false)]
+pub struct Updates {
+    /// JSON text of an object with the new values.
+    pub text: String,
+    /// All names that were named; those that `text` lacks are removed.
+    #[napi(ts_type = "string[]")]
+    pub names: Vec<Utf16String>,
+}
+
+impl From<Updates> for Patch {
+    fn from(updates: Updates) -> Self {
+        Patch { text: updates.text, names: updates.names.iter().map(wtf8).collect() }
+    }
 }
 
 /// Mutations of one file on their way to a commit. Many large ones take longer to hand over than the event loop may

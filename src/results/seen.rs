@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use file_process_store_core::{Patch, Process, Record};
-use napi::bindgen_prelude::{Either, Unknown, Utf16String};
+use file_process_store_core::{Process, Record};
+use napi::bindgen_prelude::{Either, Unknown};
 use napi::{Env, Result};
 use napi_derive::napi;
 
-use crate::args::query::wtf8;
+use crate::args::ops::Updates;
 use crate::results::failure::Failure;
 use crate::results::selection::{Exclude, Maker, make_process};
 
@@ -15,22 +15,6 @@ use crate::results::selection::{Exclude, Maker, make_process};
 #[napi]
 pub struct SeenProcess {
     record: Arc<Process>,
-}
-
-/// The fields that an update names.
-#[napi(object, object_to_js = false)]
-pub struct Updates {
-    /// JSON text of an object with the new values.
-    pub text: String,
-    /// All names that were named; those that `text` lacks are removed.
-    #[napi(ts_type = "string[]")]
-    pub names: Vec<Utf16String>,
-}
-
-impl From<Updates> for Patch {
-    fn from(updates: Updates) -> Self {
-        Patch { text: updates.text, names: updates.names.iter().map(wtf8).collect() }
-    }
 }
 
 #[napi]

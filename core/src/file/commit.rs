@@ -29,13 +29,15 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::error::{Context, Error};
+use crate::file::batch::{Batch, CommitStats, Receipt};
 use crate::file::lock::Lock;
 use crate::file::place;
-use crate::file::snapshot::{Content, Snapshot};
-use crate::file::{Batch, DataFile};
+use crate::file::snapshot::Snapshot;
+use crate::file::state::State;
 use crate::fs::{File, Stamp, Stat};
 use crate::records::Record;
-use crate::records::draft::{Done, Draft};
+use crate::records::content::Content;
+use crate::records::draft::Draft;
 
 /// Files of so many bytes are compared on a thread of their own; below, starting one takes longer.
 const LARGE: u64 = 128 * 1024;
@@ -57,41 +59,6 @@ const RENAME_BACKOFF: [Duration; 7] = [
     Duration::from_millis(160),
     Duration::from_millis(320),
 ];
-
-/// What a batch of mutations did.
-#[derive(Clone, Debug)]
-pub struct Receipt<R> {
-    /// One result for each mutation, in order.
-    pub results: Vec<Result<Done<R>, Error>>,
-    /// Records that retention removed.
-    pub pruned: Vec<Arc<R>>,
-    /// The commit that the batch was part of.
-    pub commit: CommitStats,
-}
-
-impl<R> Receipt<R> {
-    /// Lets go of all records; what the commit took stays.
-    pub fn clear(&mut self) {
-        self.results = Vec::new();
-        self.pruned = Vec::new();
-    }
-}
-
-/// What one commit took.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct CommitStats {
-    /// Mutations of all batches in it.
-    pub operations: usize,
-    /// Bytes written; 0 where nothing had changed.
-    pub bytes: u64,
-    /// Time spent on waiting for the lock.
-    pub lock_wait: Duration,
-    /// Time from the lock to the end, syncs included.
-    pub took: Duration,
-    /// How often it started over: a writer without the lock came in between, the lock was lost, or there was no room
-    /// until an earlier file was freed; and how often the rename was tried again.
-    pub retries: usize,
-}
 
 /// The right to commit: the lock, and the file that it belongs to.
 #[derive(Debug)]
@@ -123,7 +90,7 @@ pub(crate) enum Replaced {
     LostLock,
 }
 
-impl<R: Record> DataFile<R> {
+impl<R: Record> State<R> {
     /// Applies all batches to the newest state and replaces the file once.
     pub(crate) fn commit(&self, turn: &Turn, group: &[Batch<R>]) -> Result<Committed<R>, Error> {
         let durable = group.iter().any(|batch| batch.options.durable);

@@ -1,4 +1,6 @@
 use super::*;
+use std::time::Duration;
+
 use crate::fs::RealFs;
 use crate::records::Patch;
 use crate::records::item::Item;
@@ -151,7 +153,7 @@ fn a_file_that_has_been_left_alone_is_answered_for_by_a_stat() {
     file.apply(vec![put("a")], WriteOptions::default()).unwrap();
     std::thread::sleep(Duration::from_millis(80));
     let read = file.read().unwrap();
-    if file.local.load(Ordering::Relaxed) {
+    if file.state.local.load(Ordering::Relaxed) {
         assert!(Arc::ptr_eq(&read, &file.peek().unwrap()));
     }
 }

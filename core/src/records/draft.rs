@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::error::Error;
-use crate::file::snapshot::Content;
+use crate::records::content::Content;
 use crate::records::filter::Filter;
 use crate::records::{Patch, Record};
 

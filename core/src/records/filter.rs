@@ -1,9 +1,5 @@
 //! Which records a caller means.
 
-use std::sync::Arc;
-
-use crate::records::Record;
-
 /// Conditions that must all hold, and a page of what is left. Strings are WTF-8; `None` is no constraint.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
@@ -23,16 +19,4 @@ pub struct Filter {
     pub limit: Option<usize>,
     /// How many to skip first.
     pub offset: usize,
-}
-
-impl Filter {
-    /// Where in `records` the listed ones stand, in their order.
-    pub fn select<'a, R: Record>(&'a self, records: &'a [Arc<R>]) -> impl Iterator<Item = usize> + 'a {
-        self.matching(records).skip(self.offset).take(self.limit.unwrap_or(usize::MAX))
-    }
-
-    /// The same before paging.
-    pub fn matching<'a, R: Record>(&'a self, records: &'a [Arc<R>]) -> impl Iterator<Item = usize> + 'a {
-        records.iter().enumerate().filter(|(_, record)| record.matches(self)).map(|(place, _)| place)
-    }
 }

@@ -1,5 +1,6 @@
 //! What the engine asks of the records of a file, be they processes or workspaces.
 
+pub(crate) mod content;
 pub(crate) mod draft;
 pub(crate) mod filter;
 pub(crate) mod item;
@@ -41,6 +42,18 @@ pub trait Record: Debug + Sized + Send + Sync + 'static {
     /// When the record became old enough to be pruned, in milliseconds since 1970 (the least value where its
     /// date can't be read); `None` where it is never pruned.
     fn prunable_since(&self) -> Option<i64>;
+}
+
+impl Filter {
+    /// Where in `records` the listed ones stand, in their order.
+    pub fn select<'a, R: Record>(&'a self, records: &'a [Arc<R>]) -> impl Iterator<Item = usize> + 'a {
+        self.matching(records).skip(self.offset).take(self.limit.unwrap_or(usize::MAX))
+    }
+
+    /// The same before paging.
+    pub fn matching<'a, R: Record>(&'a self, records: &'a [Arc<R>]) -> impl Iterator<Item = usize> + 'a {
+        records.iter().enumerate().filter(|(_, record)| record.matches(self)).map(|(place, _)| place)
+    }
 }
 
 /// The fields that an update names.

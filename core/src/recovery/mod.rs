@@ -8,14 +8,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::error::{Context, Error};
+use crate::file::DataFile;
+use crate::file::batch::WriteOptions;
 use crate::file::commit::{Replaced, Turn};
 use crate::file::lock::{self, Lock};
 use crate::file::place;
-use crate::file::snapshot::{Content, Snapshot};
-use crate::file::{DataFile, WriteOptions, guarded};
+use crate::file::snapshot::Snapshot;
 use crate::fs::Stat;
 use crate::records::Record;
+use crate::records::content::Content;
 use crate::recovery::salvage::{Loss, salvage};
+use crate::threads::guarded;
 
 /// What a recovery found and did.
 #[derive(Clone, Debug)]
@@ -38,12 +41,12 @@ impl<R: Record> DataFile<R> {
     }
 
     fn mend(&self, options: WriteOptions) -> Result<Recovery, Error> {
-        let fs = &*self.fs;
+        let fs = &*self.state.fs;
         let Some(turn) = self.wait_for_turn(options.lock_timeout)? else {
             return Ok(Recovery { path: self.path().to_owned(), backup: None, kept: 0, lost: Vec::new() });
         };
         let path = turn.target.clone();
-        match self.refresh(&path) {
+        match self.state.refresh(&path) {
             Err(Error::Corrupt { .. }) => {}
             Err(error) => return Err(error),
             Ok(whole) => {
@@ -62,7 +65,7 @@ impl<R: Record> DataFile<R> {
         let backup = self.copy_aside(&path, &bytes, &before, options.durable)?;
         let kept = content.records().len();
         let damaged = Snapshot::new(Arc::new(Content::<R>::empty()), before.stamp, fs.now(), None);
-        match self.replace(&turn, &damaged, Arc::new(content), options.durable, false)? {
+        match self.state.replace(&turn, &damaged, Arc::new(content), options.durable, false)? {
             Replaced::Yes => Ok(Recovery { path, backup: Some(backup), kept, lost }),
             // Somebody else has mended or replaced it just now: look again.
             Replaced::Overtaken | Replaced::LostLock => {
@@ -76,12 +79,12 @@ impl<R: Record> DataFile<R> {
     fn wait_for_turn(&self, timeout: Duration) -> Result<Option<Turn>, Error> {
         let began = Instant::now();
         loop {
-            let target = place::resolve(&*self.fs, self.path())?;
-            if place::stamp(&*self.fs, &target)?.is_none() {
+            let target = place::resolve(&*self.state.fs, self.path())?;
+            if place::stamp(&*self.state.fs, &target)?.is_none() {
                 return Ok(None);
             }
             let path = lock::path_for(&target);
-            if let Some(lock) = Lock::try_acquire(&*self.fs, &path)? {
+            if let Some(lock) = Lock::try_acquire(&*self.state.fs, &path)? {
                 return Ok(Some(Turn { lock, target }));
             }
             if began.elapsed() >= timeout {
@@ -93,7 +96,7 @@ impl<R: Record> DataFile<R> {
 
     /// A copy that whoever may read the file may read, and that is on disk before the file is replaced.
     fn copy_aside(&self, path: &Path, bytes: &[u8], of: &Stat, durable: bool) -> Result<PathBuf, Error> {
-        let fs = &*self.fs;
+        let fs = &*self.state.fs;
         let mut moment = fs.now().as_nanos() / 1_000_000;
         loop {
             let backup = place::beside(path, &format!(".corrupt-{}", timestamp(moment)));

@@ -26,11 +26,11 @@ use std::sync::Arc;
 use serde::de::IgnoredAny;
 
 use crate::error::Flaw;
-use crate::file::snapshot::Content;
 use crate::json::fields;
 use crate::json::input::white_space;
 use crate::json::layout::{self, string_end};
 use crate::records::Record;
+use crate::records::content::Content;
 
 /// A place where something was not a whole record.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,5 +1,5 @@
 use super::*;
-use crate::file::WriteOptions;
+use crate::file::batch::WriteOptions;
 use crate::records::draft::Mutation;
 
 #[test]

@@ -12,6 +12,32 @@ use crate::error::Flaw;
 use crate::json::fields::{self, Field, Fields};
 use crate::json::text::decode;
 
+/// The fields that the store knows, in the order in which they stand in the file.
+pub const FIELDS: [&str; 22] = [
+    "id",
+    "type",
+    "promptPreview",
+    "fullPrompt",
+    "status",
+    "startTime",
+    "endTime",
+    "error",
+    "result",
+    "resultFilePath",
+    "rawStdoutFilePath",
+    "metadata",
+    "groupMetadata",
+    "codeReviewMetadata",
+    "discoveryMetadata",
+    "codeReviewGroupMetadata",
+    "structuredResult",
+    "parentProcessId",
+    "sdkSessionId",
+    "backend",
+    "workingDirectory",
+    "conversationTurns",
+];
+
 /// The fields of a process that the index holds, or knows the place of. Together with the workspace they are a
 /// record's summary, in this order.
 pub const INDEXED: [&str; 12] = [

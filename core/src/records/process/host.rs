@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use crate::json::date;
 use crate::json::fields::Fields;
 use crate::json::text::{HostText, HostTexts, Place, decode};
-use crate::records::process::{EntryFields, FIELDS};
+use crate::records::process::entry::{EntryFields, FIELDS};
 
 /// The value of one known field.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,6 +1,6 @@
 //! A process record: `{workspaceId, process}` as it stands in `processes.json`.
 
-mod entry;
+pub(crate) mod entry;
 pub(crate) mod host;
 mod summary;
 
@@ -9,42 +9,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use crate::error::{Error, Flaw};
-use crate::file::snapshot::Content;
 use crate::json::date;
 use crate::json::fields::{self, Field, Fields};
 use crate::json::layout;
 use crate::json::text::decode;
+use crate::records::content::Content;
 use crate::records::filter::Filter;
 use crate::records::process::host::HostFields;
 use crate::records::{Patch, Record};
-pub(crate) use entry::EntryFields;
-use entry::{EntryDoc, ID, INDEXED, PARENT, START, STATUS, Span, TYPE, string};
-
-/// The fields that the store knows, in the order in which they stand in the file.
-pub const FIELDS: [&str; 22] = [
-    "id",
-    "type",
-    "promptPreview",
-    "fullPrompt",
-    "status",
-    "startTime",
-    "endTime",
-    "error",
-    "result",
-    "resultFilePath",
-    "rawStdoutFilePath",
-    "metadata",
-    "groupMetadata",
-    "codeReviewMetadata",
-    "discoveryMetadata",
-    "codeReviewGroupMetadata",
-    "structuredResult",
-    "parentProcessId",
-    "sdkSessionId",
-    "backend",
-    "workingDirectory",
-    "conversationTurns",
-];
+use entry::{EntryDoc, EntryFields, FIELDS, ID, INDEXED, PARENT, START, STATUS, Span, TYPE, string};
 
 /// What a record without `type` is.
 const DEFAULT_TYPE: &[u8] = b"clarification";

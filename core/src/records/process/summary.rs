@@ -6,9 +6,9 @@ use chrono::{DateTime, Datelike};
 
 use super::Process;
 use super::entry::{END, ID, INDEXED};
-use crate::file::snapshot::Content;
 use crate::json::date;
 use crate::json::text::decode;
+use crate::records::content::Content;
 use crate::records::filter::Filter;
 
 impl Process {

@@ -158,22 +158,3 @@ fn registries_are_read_by_the_same_rules() {
         assert_eq!(read(text).unwrap_err().offset, offset, "{text}");
     }
 }
-
-#[test]
-fn a_stamp_is_trusted_when_it_was_old_at_the_time_of_the_read() {
-    let time = |nanos: i128| FileTime {
-        seconds: nanos.div_euclid(1_000_000_000) as i64,
-        nanos: nanos.rem_euclid(1_000_000_000) as u32,
-    };
-    let fine = 1_000_000_000_123_456;
-    assert!(!is_safely_old(time(fine), time(fine)));
-    assert!(!is_safely_old(time(fine), time(fine + SAFE_AGE)));
-    assert!(is_safely_old(time(fine), time(fine + SAFE_AGE + 1)));
-    // A stamp in whole milliseconds may be that of a clock that counts in seconds.
-    let coarse = 1_000_000_000_000_000;
-    assert!(!is_safely_old(time(coarse), time(coarse + SAFE_AGE + 1)));
-    assert!(is_safely_old(time(coarse), time(coarse + SAFE_AGE_COARSE + 1)));
-    // The clock was set back: the file is from the future.
-    assert!(!is_safely_old(time(fine), time(fine - 1)));
-    assert!(is_safely_old(time(-fine), time(fine)));
-}
