@@ -568,7 +568,8 @@ export interface FileProcessStoreOptions {
   durable?: boolean | undefined;
   /**
    * How long a write waits for other processes that write to the same directory, in milliseconds: 0 or more,
-   * or `Infinity`. After that it rejects with `ERR_STORE_LOCKED`.
+   * or `Infinity`. After that it rejects with `ERR_STORE_LOCKED`. On Windows and on networks, it is also how long
+   * a write waits for others to close a file that can't be replaced meanwhile; then it rejects with the system's error.
    *
    * @defaultValue 10000
    */

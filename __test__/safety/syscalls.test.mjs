@@ -19,7 +19,7 @@ async function trialsOf(name) {
 }
 
 describe('the sequence of a commit', () => {
-  const relevant = /^(open|writev?\(|pwrite|fadvise64|fsync|fdatasync|sync|rename|unlink|flock)/;
+  const relevant = /^(open|close\(|writev?\(|pwrite|fadvise64|fsync|fdatasync|sync|rename|unlink|flock)/;
 
   /** The calls that touch the directory or something in it, in short: what is done to which name. */
   async function sequence(options, existing = []) {
@@ -37,7 +37,7 @@ describe('the sequence of a commit', () => {
     return { short, all: calls };
   }
 
-  test('is: lock, create, write, sync, rename, sync the directory', async (context) => {
+  test('is: lock, create, write, sync, open for reading, close, rename, sync the directory', async (context) => {
     skipIf(reason, context);
     const { short } = await sequence();
     const steps = [
@@ -46,6 +46,8 @@ describe('the sequence of a commit', () => {
       /^openat\(.*\{dir\}\/processes\.json\.\*\.tmp", .*O_CREAT\|O_EXCL/,
       /^writev\(.*\{dir\}\/processes\.json\.\*\.tmp>/,
       /^fsync\(.*\{dir\}\/processes\.json\.\*\.tmp>\) += 0/,
+      /^openat\(.*\{dir\}\/processes\.json\.\*\.tmp", O_RDONLY/,
+      /^close\(.*\{dir\}\/processes\.json\.\*\.tmp>\) += 0/,
       /^rename\("\{dir\}\/processes\.json\.\*\.tmp", "\{dir\}\/processes\.json"\) += 0/,
       /^fsync\(\d+<\{dir\}>\) += 0/,
     ];
@@ -65,16 +67,16 @@ describe('the sequence of a commit', () => {
       return calls.join(' ');
     };
     const large = await sequence({}, of(300_000));
-    expect(ofTmp(large)).toMatch(/^openat (writev fadvise64 )+writev fsync$/);
+    expect(ofTmp(large)).toMatch(/^openat (writev fadvise64 )+writev fsync openat close$/);
     // A page that is written to once more would go to the disk twice.
     const begun = large.short.flatMap(
       (text) => text.match(/^fadvise64\(.*>, (\d+), (\d+), /)?.slice(1) ?? [],
     );
     expect(begun.length).toBeGreaterThan(0);
     for (const number of begun) expect(Number(number) % 65_536).toBe(0);
-    expect(ofTmp(await sequence({ durable: false }, of(300_000)))).toBe('openat writev');
+    expect(ofTmp(await sequence({ durable: false }, of(300_000)))).toBe('openat writev openat close');
     // There is little to begin with.
-    expect(ofTmp(await sequence({}, of(100_000)))).toBe('openat writev fsync');
+    expect(ofTmp(await sequence({}, of(100_000)))).toBe('openat writev fsync openat close');
   });
 
   test('has no sync with durable: false', async (context) => {

@@ -82,6 +82,14 @@ impl Error {
         self
     }
 
+    /// Adds to the system's words what they mean here.
+    pub(crate) fn because(mut self, meaning: &str) -> Self {
+        if let Error::System { reason, .. } = &mut self {
+            *reason = format!("{reason} ({meaning})");
+        }
+        self
+    }
+
     /// Whether the new state is visible although the call failed.
     pub fn is_committed(&self) -> bool {
         matches!(self, Error::System { committed: true, .. })

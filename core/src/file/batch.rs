@@ -30,7 +30,7 @@ pub struct Batch<R> {
     pub(crate) mutations: Vec<Mutation<R>>,
     pub(crate) options: WriteOptions,
     done: Callback<R>,
-    /// When it began to wait for a lock that somebody else holds.
+    /// When it began to wait for others: for the lock, or for a file that they have open.
     pub(crate) waiting_since: Instant,
 }
 
@@ -47,6 +47,15 @@ impl<R: Record> Batch<R> {
 
     pub(crate) fn creates(&self) -> bool {
         self.mutations.iter().any(Mutation::creates)
+    }
+
+    /// When it has waited for long enough; `None` where that is never.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.waiting_since.checked_add(self.options.lock_timeout)
+    }
+
+    pub(crate) fn is_expired(&self) -> bool {
+        self.waiting_since.elapsed() >= self.options.lock_timeout
     }
 
     /// Tells the caller. A callback that panics harms nobody else.

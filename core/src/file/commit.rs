@@ -26,11 +26,12 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::error::{Context, Error};
 use crate::file::batch::{Batch, CommitStats, Receipt};
 use crate::file::lock::Lock;
+use crate::file::pin::Pin;
 use crate::file::place;
 use crate::file::snapshot::Snapshot;
 use crate::file::state::State;
@@ -49,16 +50,9 @@ const LARGEST_PIECE: u64 = 2 * 1024 * 1024;
 const BLOCK: u64 = 64 * 1024;
 /// How often a commit starts over for writers without a lock, before it goes ahead all the same.
 const MOST_RESTARTS: usize = 64;
-/// Waits between attempts at a rename that virus scanners, indexers and the like hinder.
-const RENAME_BACKOFF: [Duration; 7] = [
-    Duration::from_millis(5),
-    Duration::from_millis(10),
-    Duration::from_millis(20),
-    Duration::from_millis(40),
-    Duration::from_millis(80),
-    Duration::from_millis(160),
-    Duration::from_millis(320),
-];
+/// How long a rename is tried again where virus scanners, indexers and the like hinder it. Where an open file can't be
+/// replaced, until the deadline of the call.
+const PATIENCE: Duration = Duration::from_millis(600);
 
 /// The right to commit: the lock, and the file that it belongs to.
 #[derive(Debug)]
@@ -81,6 +75,8 @@ pub(crate) enum Committed<R> {
     Done(Settled<R>),
     /// The lock was lost to somebody who deleted its file.
     LostLock,
+    /// Somebody has kept the file open until the earliest deadline of the group; nothing has changed.
+    Hindered(Error),
 }
 
 pub(crate) enum Replaced {
@@ -88,21 +84,28 @@ pub(crate) enum Replaced {
     /// A writer without the lock came in between.
     Overtaken,
     LostLock,
+    /// Somebody has kept the file open until the deadline, where an open file can't be replaced.
+    Hindered(Error),
 }
 
 impl<R: Record> State<R> {
     /// Applies all batches to the newest state and replaces the file once.
     pub(crate) fn commit(&self, turn: &Turn, group: &[Batch<R>]) -> Result<Committed<R>, Error> {
         let durable = group.iter().any(|batch| batch.options.durable);
+        let deadline = group.iter().filter_map(Batch::deadline).min();
         for restarts in 0.. {
             let insist = restarts >= MOST_RESTARTS;
-            place::sweep(&*self.fs, &turn.target);
-            let base = match self.likely(&turn.target) {
-                // Right after a commit the stamp is young, and the file has to be compared. For a large one that
-                // takes as long as writing it, so both are done at once; see `fill_and_verify`.
-                Some(likely) if restarts == 0 && likely.content.size() >= LARGE => likely,
-                _ => self.refresh(&turn.target)?,
-            };
+            if let Some(refusal) = place::sweep(&*self.fs, &turn.target)
+                && let Some(obstacle) = self.fs.obstacle(&turn.target)
+            {
+                // One more temporary file would stay there for ever, too.
+                let refused = Err(refusal).context("rename", &turn.target);
+                return refused.map_err(|error| error.because(obstacle.words()));
+            }
+            // Right after a commit the stamp is young, and the file has to be compared. For a large one that
+            // takes as long as writing it, so both are done at once; see `fill_and_verify`.
+            let likely = if restarts == 0 { self.likely(&turn.target, LARGE) } else { None };
+            let base = likely.map_or_else(|| self.refresh(&turn.target), Ok)?;
             let (receipts, content) = apply(&base.content, group);
             let Some(content) = content else {
                 if !insist && !self.is_verified(&base, &turn.target)? {
@@ -120,7 +123,7 @@ impl<R: Record> State<R> {
             }
             let content = Arc::new(content);
             let crowded = self.retired.are_left();
-            match self.replace(turn, &base, content.clone(), durable, insist) {
+            match self.replace(turn, &base, content.clone(), durable, insist, deadline) {
                 // What this writer has replaced itself may have been in the way. It adds nothing while it is here, so
                 // this happens once.
                 Err(error) if crowded && error.is_want_of_room() => self.retired.free(),
@@ -132,6 +135,7 @@ impl<R: Record> State<R> {
                 }
                 Ok(Replaced::Overtaken) => {}
                 Ok(Replaced::LostLock) => return Ok(Committed::LostLock),
+                Ok(Replaced::Hindered(error)) => return Ok(Committed::Hindered(error)),
             }
         }
         unreachable!("a commit that insists is not overtaken")
@@ -145,19 +149,27 @@ impl<R: Record> State<R> {
         content: Arc<Content<R>>,
         durable: bool,
         insist: bool,
+        deadline: Option<Instant>,
     ) -> Result<Replaced, Error> {
         let fs = &*self.fs;
         let target = &*turn.target;
-        let began = fs.now();
+        let (began, uptime) = (fs.now(), fs.uptime());
         let tmp = place::unique_tmp(target);
         let mut file = fs.create_new(&tmp).context("open", &tmp)?;
-        let tells_each_change = file.tells_each_change();
+        let may_keep_open = self.may_keep_open();
+        let tells_each_change = may_keep_open && file.tells_each_change();
         let filled = if insist {
             self.fill(&mut *file, &tmp, target, &content, durable).map(Some)
         } else {
             self.fill_and_verify(&mut *file, &tmp, turn, base, &content, durable)
         };
         let written = filled.as_ref().ok().copied().flatten();
+        // For the snapshot, while the inode is certain to be that of the file just written. Without it the next read
+        // compares bytes.
+        let reader = written.filter(|_| may_keep_open).and_then(|_| fs.open(&tmp).ok());
+        // An open file may be no file that can be renamed, an upload ends when it is closed, and no disk can be mounted
+        // read-only while a handle for writing is open.
+        drop(file);
         let ready = filled.and_then(|filled| {
             if filled.is_none() {
                 Ok(Replaced::Overtaken)
@@ -169,29 +181,54 @@ impl<R: Record> State<R> {
                 Ok(Replaced::Yes)
             }
         });
-        let pin = fs.has_identity().then_some(file);
         let renamed = match ready {
-            Ok(Replaced::Yes) => self.rename(&tmp, target),
+            Ok(Replaced::Yes) => self.rename(&tmp, target, deadline),
             otherwise => otherwise,
         };
         if !matches!(renamed, Ok(Replaced::Yes)) {
+            if let Ok(Replaced::Hindered(error)) = renamed {
+                return Ok(Replaced::Hindered(self.give_up(&tmp, target, base, error)));
+            }
             // If this fails too, the next commit sweeps it.
             let _ = fs.remove(&tmp);
             return renamed;
         }
         // Readers find the new file from here on: published at once, none of them reads it while the directory is synced.
-        let stat = pin.as_ref().map_or_else(|| fs.stat(target), |file| file.stat());
-        if let Ok(Stat { stamp, .. }) = stat {
-            let untouched = written.is_some_and(|written| written.mtime == stamp.mtime);
-            let snapshot = Snapshot::new(content, stamp, began, pin);
-            let is_certain = tells_each_change && untouched;
-            self.publish(if is_certain { snapshot.vouched_for() } else { snapshot });
+        let found = reader.as_ref().map_or_else(|| fs.stat(target), |reader| reader.stat());
+        if let Ok(Stat { stamp, .. }) = found {
+            let is_same = |written: &Stamp| (written.dev, written.ino) == (stamp.dev, stamp.ino);
+            self.publish(match (reader, written.filter(is_same)) {
+                (Some(reader), Some(written)) => {
+                    let snapshot = Snapshot::pinned(content, stamp, began, Pin::new(reader));
+                    let is_certain = tells_each_change && written.mtime == stamp.mtime;
+                    if is_certain { snapshot.vouched_for() } else { snapshot }
+                }
+                _ => Snapshot::unpinned(content, stamp, began, fs.uptime(), uptime),
+            });
         }
         if durable {
             let dir = place::parent(target);
             fs.sync_dir(dir).context("fsync", dir).map_err(Error::after_commit)?;
         }
         Ok(Replaced::Yes)
+    }
+
+    /// Leaves the temporary file's name free. SMB, though, marks a file that it can't replace for deletion: it is gone, or
+    /// will be when the last handle is closed. Then the temporary file is all that there is, and gets a name that
+    /// no writer sweeps.
+    fn give_up(&self, tmp: &Path, target: &Path, base: &Snapshot<R>, error: Error) -> Error {
+        let is_there = matches!(place::stamp(&*self.fs, target), Ok(Some(_)));
+        let error =
+            error.because("another program has the file open, and this file system can't replace it then");
+        if base.stamp().is_some() && !is_there {
+            let kept = place::beside(tmp, ".kept");
+            if self.fs.rename(tmp, &kept).is_ok() {
+                let words = "the server has removed the file; what it held, with this change, is in";
+                return error.because(&format!("{words} '{}'", kept.display()));
+            }
+        }
+        let _ = self.fs.remove(tmp);
+        error
     }
 
     /// Fills the temporary file, and meanwhile sees whether the data file still holds what the draft was made from,
@@ -273,34 +310,56 @@ impl<R: Record> State<R> {
             // Going on without knowing the mode would change it.
             Err(error) => return Err(error).context("stat", target),
         }
-        // A sync that failed is never repeated on the same file: the kernel may have dropped the pages.
-        if durable {
+        // A sync that failed is never repeated on the same file: the kernel may have dropped the pages. On a network,
+        // what can't be written is told by nothing but a sync and by closing the file, of which std tells no errors.
+        if durable || self.fs.has_identity() && !self.may_keep_open() {
             file.sync().context("fsync", tmp)?;
         }
         Ok(filled.stamp)
     }
 
-    fn rename(&self, tmp: &Path, target: &Path) -> Result<Replaced, Error> {
-        let mut backoff = RENAME_BACKOFF.iter();
+    fn rename(&self, tmp: &Path, target: &Path, deadline: Option<Instant>) -> Result<Replaced, Error> {
+        const FIRST_WAIT: Duration = Duration::from_millis(5);
+        const LONGEST_WAIT: Duration = Duration::from_millis(80);
+        let fs = &*self.fs;
+        let is_gone = |path| fs.stat_link(path).is_err_and(|gone| gone.kind() == ErrorKind::NotFound);
+        let replaces_open_files = self.may_keep_open();
+        let began = Instant::now();
+        let mut wait = FIRST_WAIT;
         loop {
-            match self.fs.rename(tmp, target) {
+            let error = match fs.rename(tmp, target) {
                 Ok(()) => return Ok(Replaced::Yes),
+                Err(error) => error,
+            };
+            let is_missing = error.kind() == ErrorKind::NotFound;
+            if is_missing && is_gone(tmp) && fs.stat(place::parent(target)).is_ok() {
                 // Swept by the holder of a newer lock.
-                Err(error)
-                    if error.kind() == ErrorKind::NotFound
-                        && self.fs.stat_link(tmp).is_err_and(|gone| gone.kind() == ErrorKind::NotFound)
-                        && self.fs.stat(place::parent(target)).is_ok() =>
-                {
-                    return Ok(Replaced::LostLock);
-                }
-                Err(error) => match backoff.next() {
-                    Some(&wait) if is_transient(&error) => {
-                        self.renames_retried.fetch_add(1, Ordering::Relaxed);
-                        std::thread::sleep(wait);
-                    }
-                    _ => return Err(error).context("rename", target),
-                },
+                return Ok(Replaced::LostLock);
             }
+            // SMB says of a file that is being deleted that there is none.
+            let is_hindered = is_transient(&error) || !replaces_open_files && is_missing && !is_gone(tmp);
+            if !is_hindered {
+                return Err(error).context("rename", target);
+            }
+            if let Some(obstacle) = fs.obstacle(target) {
+                let refused = Err(error).context("rename", target);
+                return refused.map_err(|error| error.because(obstacle.words()));
+            }
+            if began.elapsed() + wait >= PATIENCE {
+                if replaces_open_files {
+                    return Err(error).context("rename", target);
+                }
+                let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+                if left.is_some_and(|left| left.is_zero()) {
+                    let hindered = Err(error).context("rename", target);
+                    return hindered.or_else(|error| Ok(Replaced::Hindered(error)));
+                }
+                wait = left.map_or(wait, |left| wait.min(left));
+            }
+            self.renames_retried.fetch_add(1, Ordering::Relaxed);
+            // Not in step with others who try as well.
+            std::thread::sleep(wait.mul_f64(0.75 + (place::random() % 256) as f64 / 1024.0));
+            wait = (wait * 2).min(LONGEST_WAIT);
         }
     }
 }

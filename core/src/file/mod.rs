@@ -7,6 +7,7 @@
 pub(crate) mod batch;
 pub(crate) mod commit;
 pub(crate) mod lock;
+pub(crate) mod pin;
 pub(crate) mod place;
 mod retired;
 pub(crate) mod snapshot;
@@ -163,6 +164,9 @@ impl<R: Record> DataFile<R> {
     ) -> Result<Settled<R>, Error> {
         group.iter_mut().for_each(Batch::prepare);
         let began = Instant::now();
+        for batch in &mut *group {
+            batch.waiting_since = began;
+        }
         let mut lost_locks = 0;
         loop {
             *settling = None;
@@ -174,20 +178,34 @@ impl<R: Record> DataFile<R> {
             self.join(group);
             let lock_wait = began.elapsed();
             *settling = Some(lock(&self.settling));
-            if let Committed::Done(mut settled) = self.state.commit(&turn, group)? {
-                let stats = CommitStats {
-                    operations: group.iter().map(|batch| batch.mutations.len()).sum(),
-                    bytes: settled.bytes,
-                    lock_wait,
-                    took: began.elapsed().saturating_sub(lock_wait),
-                    retries: settled.restarts
-                        + lost_locks
-                        + self.state.renames_retried.swap(0, Ordering::Relaxed),
-                };
-                settled.receipts.iter_mut().for_each(|receipt| receipt.commit = stats);
-                return Ok(settled);
-            }
-            lost_locks += 1;
+            let mut settled = match self.state.commit(&turn, group)? {
+                Committed::Done(settled) => settled,
+                Committed::LostLock => {
+                    lost_locks += 1;
+                    continue;
+                }
+                // Those that have more time try again.
+                Committed::Hindered(error) => {
+                    for batch in group.extract_if(.., |batch| batch.is_expired()) {
+                        batch.tell(Err(error.clone()));
+                    }
+                    if group.is_empty() {
+                        return Ok(Settled { receipts: Vec::new(), retired: None, bytes: 0, restarts: 0 });
+                    }
+                    continue;
+                }
+            };
+            let stats = CommitStats {
+                operations: group.iter().map(|batch| batch.mutations.len()).sum(),
+                bytes: settled.bytes,
+                lock_wait,
+                took: began.elapsed().saturating_sub(lock_wait),
+                retries: settled.restarts
+                    + lost_locks
+                    + self.state.renames_retried.swap(0, Ordering::Relaxed),
+            };
+            settled.receipts.iter_mut().for_each(|receipt| receipt.commit = stats);
+            return Ok(settled);
         }
     }
 
@@ -203,9 +221,6 @@ impl<R: Record> DataFile<R> {
     fn acquire(&self, group: &mut Vec<Batch<R>>) -> Result<Option<Turn>, Error> {
         let fs = &*self.state.fs;
         let began = Instant::now();
-        for batch in &mut *group {
-            batch.waiting_since = began;
-        }
         loop {
             let target = place::resolve(fs, &self.state.path)?;
             if group.iter().any(Batch::creates) {
@@ -219,8 +234,7 @@ impl<R: Record> DataFile<R> {
                 return Ok(Some(Turn { lock, target }));
             }
             self.join(group);
-            let expired = |batch: &mut Batch<R>| batch.waiting_since.elapsed() >= batch.options.lock_timeout;
-            for batch in group.extract_if(.., expired) {
+            for batch in group.extract_if(.., |batch| batch.is_expired()) {
                 let waited = batch.waiting_since.elapsed();
                 batch.tell(Err(Error::Locked { path: path.clone(), waited }));
             }

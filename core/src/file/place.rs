@@ -134,15 +134,17 @@ pub(crate) fn is_tmp_of(file: &Path, name: &OsString) -> bool {
     })
 }
 
-/// Removes what dead writers left behind. Only for the holder of the lock: whatever is there is dead.
-pub(crate) fn sweep(fs: &dyn FileSystem, file: &Path) {
+/// Removes what dead writers left behind. Only for the holder of the lock: whatever is there is dead. Returns the last
+/// refusal; what can't be removed now is tried again at the next commit.
+pub(crate) fn sweep(fs: &dyn FileSystem, file: &Path) -> Option<std::io::Error> {
     let dir = parent(file);
+    let mut refusal = None;
     for name in fs.list(dir).unwrap_or_default() {
         if is_tmp_of(file, &name) {
-            // What can't be removed now is tried again at the next commit.
-            let _ = fs.remove(&dir.join(name));
+            refusal = fs.remove(&dir.join(name)).err().or(refusal);
         }
     }
+    refusal
 }
 
 /// 64 random bits, from the keys that std draws for each hasher.

@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::error::{Context, Error};
+use crate::file::pin::Pin;
 use crate::file::place;
 use crate::file::retired::Retired;
 use crate::file::snapshot::Snapshot;
-use crate::fs::{File, FileSystem};
+use crate::fs::FileSystem;
 use crate::json::input::Input;
 use crate::records::Record;
 use crate::records::content::{Content, Unread};
@@ -22,7 +23,7 @@ pub(crate) struct State<R> {
     current: Mutex<Arc<Snapshot<R>>>,
     /// Held while the file is read, so that many readers at once read it once.
     refreshing: Mutex<()>,
-    /// Whether a stat of the path can't wait for a network, as found when the file was last read.
+    /// Whether the file is on a disk of this machine, as found when it was last read.
     pub(crate) local: AtomicBool,
     /// What commits have replaced, until it is freed.
     pub retired: Arc<Retired<R>>,
@@ -73,10 +74,14 @@ impl<R: Record> State<R> {
         Ok(place::stamp(&*self.fs, &self.path)?.map_or(0, |stamp| stamp.size))
     }
 
-    /// The last snapshot, if the file still has its stamp, though the stamp may be too young to vouch for it.
-    pub fn likely(&self, path: &Path) -> Option<Arc<Snapshot<R>>> {
-        let stamp = place::stamp(&*self.fs, path).ok()?;
+    /// The last snapshot, if it has at least so many bytes and the file still has its stamp, though the stamp may be too
+    /// young to vouch for it.
+    pub fn likely(&self, path: &Path, least: u64) -> Option<Arc<Snapshot<R>>> {
         let last = lock(&self.current).clone();
+        if last.content.size() < least {
+            return None;
+        }
+        let stamp = place::stamp(&*self.fs, path).ok()?;
         (stamp.is_some() && last.stamp() == stamp).then_some(last)
     }
 
@@ -102,7 +107,7 @@ impl<R: Record> State<R> {
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound && reads < MOST_READS => continue,
                 Err(error) => return Err(error).context("open", path),
             };
-            let read_at = fs.now();
+            let (read_at, began) = (fs.now(), fs.uptime());
             let before = file.stat().context("fstat", path)?;
             place::must_be_regular(before.kind, path)?;
             let mut input = Input::new(&mut *file, before.stamp.size);
@@ -124,10 +129,22 @@ impl<R: Record> State<R> {
             if known.is_current(Some(after.stamp), fs.now()) {
                 return Ok(known);
             }
-            let pin: Option<Box<dyn File>> = fs.has_identity().then_some(file);
-            return Ok(self.publish(Snapshot::new(content, after.stamp, read_at, pin)));
+            let stamp = after.stamp;
+            let snapshot = if self.may_keep_open() {
+                Snapshot::pinned(content, stamp, read_at, Pin::new(file))
+            } else {
+                drop(file);
+                let known_since = last.known_since(stamp).unwrap_or_else(|| fs.uptime());
+                Snapshot::unpinned(content, stamp, read_at, known_since, began)
+            };
+            return Ok(self.publish(snapshot));
         }
         Ok(self.publish(Snapshot::missing()))
+    }
+
+    /// Whether the file may be kept open while others replace it.
+    pub fn may_keep_open(&self) -> bool {
+        self.fs.has_identity() && self.local.load(Ordering::Relaxed)
     }
 
     pub fn publish(&self, snapshot: Snapshot<R>) -> Arc<Snapshot<R>> {

@@ -3,6 +3,7 @@
 //! [`RealFs`] answers with the system's own calls. Tests answer with file systems that fail the n-th
 //! call, lose power, or have a coarse clock; nothing in core touches `std::fs` except through here.
 
+mod mounts;
 mod real;
 
 pub use real::RealFs;
@@ -11,6 +12,7 @@ use std::ffi::OsString;
 use std::fmt::Debug;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// A point in time as file systems keep it: seconds and nanoseconds since 1970.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,6 +73,30 @@ pub struct Stat {
     pub owner: (u32, u32),
 }
 
+/// What keeps a file from being replaced for good, where the system's own words don't say it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// The file is mounted on its own.
+    MountPoint,
+    /// The file or its directory is append-only or immutable.
+    Protected,
+}
+
+impl Obstacle {
+    /// What it is, and what can be done.
+    pub fn words(self) -> &'static str {
+        match self {
+            Obstacle::MountPoint => {
+                "the file is a mount of its own, as in a container that was given a single file, and can't be \
+                 replaced; mount its directory instead"
+            }
+            Obstacle::Protected => {
+                "the file or its directory is append-only or immutable (see chattr), so no file can be replaced there"
+            }
+        }
+    }
+}
+
 /// An open file, to be read from its start; reads that a signal interrupts are made again. Dropping it closes it, and
 /// frees its lock.
 pub trait File: Debug + Send + Sync + io::Read {
@@ -122,10 +148,19 @@ pub trait FileSystem: Debug + Send + Sync {
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
     /// Gives a directory to an owner and group, where the process may. Nothing on Windows.
     fn set_dir_owner(&self, dir: &Path, owner: (u32, u32)) -> io::Result<()>;
-    /// The clock that this file system stamps its files with, or one that is never behind it.
+    /// The machine's clock, as it stamps local files: where such stamps have ticks, this has them too. Any local file
+    /// that is changed from now on is stamped with this time or a later one, unless the clock is set back.
     fn now(&self) -> FileTime;
-    /// Whether a stat of this path can't wait for a network, links followed. False where nothing is there.
+    /// A clock that is never set, to measure how much time has passed.
+    fn uptime(&self) -> Duration;
+    /// Whether this path is on a file system that is known to be this machine's own, links followed: a stat can't wait
+    /// for a network, files are stamped by [`FileSystem::now`], and one may be kept open for reading while others
+    /// replace it. False where nothing is there.
     fn is_local(&self, path: &Path) -> bool;
-    /// Whether stamps identify files, and open files may be kept while others replace them (Unix).
+    /// Whether stamps tell files apart (Unix).
     fn has_identity(&self) -> bool;
+    /// What keeps a file from being renamed over this path. Asked where one was refused.
+    fn obstacle(&self, _target: &Path) -> Option<Obstacle> {
+        None
+    }
 }

@@ -4,9 +4,10 @@ use std::ffi::OsString;
 use std::fs::{self, OpenOptions, TryLockError};
 use std::io::{self, IoSlice, Read, Seek, Write};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::LazyLock;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::{File, FileKind, FileSystem, FileTime, Stamp, Stat};
+use super::{File, FileKind, FileSystem, FileTime, Obstacle, Stamp, Stat, mounts};
 
 /// The file system of the machine.
 #[derive(Clone, Copy, Debug, Default)]
@@ -186,17 +187,34 @@ impl FileSystem for RealFs {
         Ok(())
     }
 
+    /// The clock that Linux stamps files with stands still between two ticks, for as long as the processor that counts
+    /// them is not run: in a guest of a busy host that is a tenth of a second now and then, while the exact clock goes on.
+    #[cfg(target_os = "linux")]
     fn now(&self) -> FileTime {
-        // Files are stamped with a clock that only advances at ticks, so it is never ahead of this one.
+        let ticks = rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse);
+        FileTime { seconds: ticks.tv_sec, nanos: ticks.tv_nsec as u32 }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn now(&self) -> FileTime {
         file_time(SystemTime::now())
     }
 
+    fn uptime(&self) -> Duration {
+        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+        START.elapsed()
+    }
+
     fn is_local(&self, path: &Path) -> bool {
-        is_local(path)
+        mounts::is_local(path)
     }
 
     fn has_identity(&self) -> bool {
         cfg!(unix)
+    }
+
+    fn obstacle(&self, target: &Path) -> Option<Obstacle> {
+        mounts::obstacle(target)
     }
 }
 
@@ -260,30 +278,6 @@ fn as_lock(options: &mut OpenOptions) {
     std::os::windows::fs::OpenOptionsExt::share_mode(options, FILE_SHARE_READ | FILE_SHARE_WRITE);
 }
 
-/// Only file systems that are known to be local count: a stat on any other may wait for a server.
-#[cfg(target_os = "linux")]
-fn is_local(path: &Path) -> bool {
-    // From linux/magic.h: those with multigrain times, ramfs, overlayfs, f2fs, zfs, bcachefs.
-    const OTHERS: [u32; 5] = [0x8584_58f6, 0x794c_7630, 0xf2f5_2010, 0x2fc1_2fc1, 0xca45_1a4e];
-    let is_known = |kind| MULTIGRAIN.contains(&kind) || OTHERS.contains(&kind);
-    rustix::fs::statfs(path).is_ok_and(|found| is_known(found.f_type as u32))
-}
-
-#[cfg(target_os = "macos")]
-fn is_local(path: &Path) -> bool {
-    // MNT_LOCAL of sys/mount.h.
-    rustix::fs::statfs(path).is_ok_and(|found| found.f_flags & 0x1000 != 0)
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "macos")))]
-fn is_local(_path: &Path) -> bool {
-    false
-}
-
-/// From linux/magic.h: ext2-4, xfs, btrfs, tmpfs.
-#[cfg(target_os = "linux")]
-const MULTIGRAIN: [u32; 4] = [0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994];
-
 /// Linux stamps files with a clock that stands still between two ticks. Since 6.13 it takes the exact time where a file
 /// is changed again after a stat and the tick is still the same, on these file systems
 /// (Documentation/filesystems/multigrain-ts.rst). A stamp that is ahead of the clock of ticks shows that the kernel
@@ -302,9 +296,9 @@ fn has_multigrain_times(file: &RealFile) -> io::Result<bool> {
     let ticks = rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse);
     let is_ahead = (ctime.seconds, i64::from(ctime.nanos)) > (ticks.tv_sec, ticks.tv_nsec);
     // A stamp from the future shows nothing but a clock that was set back.
-    let shows = is_ahead && ctime <= RealFs.now() && {
+    let shows = is_ahead && ctime <= file_time(SystemTime::now()) && {
         let kind = rustix::fs::fstatfs(&file.0)?.f_type as u32;
-        MULTIGRAIN.contains(&kind)
+        mounts::MULTIGRAIN.contains(&kind)
     };
     if shows {
         SHOWN.lock().unwrap_or_else(PoisonError::into_inner).push(before.stamp.dev);
@@ -377,7 +371,22 @@ fn stat_of(metadata: &fs::Metadata) -> Stat {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
+
+    /// With the exact clock, a file that was changed twice within a tick could look safely old in between.
+    #[test]
+    fn no_local_file_is_stamped_with_a_time_that_is_behind_the_clock() {
+        let dir = tempfile::tempdir().unwrap();
+        if !RealFs.is_local(dir.path()) {
+            return;
+        }
+        for number in 0..2000 {
+            let before = RealFs.now();
+            let mut file = RealFs.create_new(&dir.path().join(number.to_string())).unwrap();
+            file.write_all(&[b"x"]).unwrap();
+            let stamp = file.stat().unwrap().stamp;
+            assert!(stamp.mtime >= before && stamp.ctime >= before, "{stamp:?} is before {before:?}");
+        }
+    }
 
     #[test]
     fn times_before_1970_keep_their_nanoseconds() {

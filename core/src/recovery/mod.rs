@@ -42,6 +42,7 @@ impl<R: Record> DataFile<R> {
 
     fn mend(&self, options: WriteOptions) -> Result<Recovery, Error> {
         let fs = &*self.state.fs;
+        let deadline = Instant::now().checked_add(options.lock_timeout);
         let Some(turn) = self.wait_for_turn(options.lock_timeout)? else {
             return Ok(Recovery { path: self.path().to_owned(), backup: None, kept: 0, lost: Vec::new() });
         };
@@ -58,15 +59,19 @@ impl<R: Record> DataFile<R> {
         let before = file.stat().context("fstat", &path)?;
         place::must_be_regular(before.kind, &path)?;
         let bytes = file.read_all(before.stamp.size).context("read", &path)?;
+        // Where no file can be replaced while it is open, our own handle would stand in our way.
+        drop(file);
         if bytes.len() as u64 != before.stamp.size {
             return Err(std::io::Error::from(ErrorKind::UnexpectedEof)).context("read", &path);
         }
         let (content, lost) = salvage::<R>(&bytes);
         let backup = self.copy_aside(&path, &bytes, &before, options.durable)?;
         let kept = content.records().len();
-        let damaged = Snapshot::new(Arc::new(Content::<R>::empty()), before.stamp, fs.now(), None);
-        match self.state.replace(&turn, &damaged, Arc::new(content), options.durable, false)? {
+        let none = Arc::new(Content::<R>::empty());
+        let damaged = Snapshot::unpinned(none, before.stamp, fs.now(), fs.uptime(), Duration::ZERO);
+        match self.state.replace(&turn, &damaged, Arc::new(content), options.durable, false, deadline)? {
             Replaced::Yes => Ok(Recovery { path, backup: Some(backup), kept, lost }),
+            Replaced::Hindered(error) => Err(error),
             // Somebody else has mended or replaced it just now: look again.
             Replaced::Overtaken | Replaced::LostLock => {
                 drop(turn);

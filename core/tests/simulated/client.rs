@@ -7,13 +7,14 @@ use std::io::{self, ErrorKind};
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use file_process_store_core::fs::{File, FileSystem, FileTime, Stat};
+use file_process_store_core::fs::{File, FileSystem, FileTime, Obstacle, Stat};
 
 use super::file::OpenFile;
 use super::node::{Body, Id, directory, file};
 use super::plan::{Call, Failure, Op, Own, Reach, When};
-use super::world::World;
+use super::world::{OverOpenFiles, World};
 
 #[derive(Clone)]
 pub struct Client {
@@ -84,7 +85,8 @@ impl Client {
             interrupt();
         }
         self.world(|world| {
-            world.clock.now += world.clock.step;
+            let step = world.clock.step;
+            world.clock.pass(step);
             if let Some(states) = &mut *self.states.lock().unwrap()
                 && states.last().is_none_or(|last| last.changes != world.changes)
             {
@@ -169,7 +171,31 @@ impl FileSystem for Client {
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.enter(Op::Rename, to, None)?;
+        let takes_aside = self.world(|world| {
+            let is_written = world.lookup(from, false).is_ok_and(|id| world.nodes[id].is_being_written());
+            world.renames_of_files_being_written += usize::from(is_written);
+            let target = world.find(to, false)?.id.filter(|&id| world.nodes[id].is_held());
+            let Some(id) = target else { return Ok(false) };
+            world.renames_over_open_files += 1;
+            match world.over_open_files {
+                OverOpenFiles::Replace => Ok(false),
+                OverOpenFiles::TakeAside => world.remove(world.find(to, false)?).map(|()| true),
+                OverOpenFiles::Refuse => Err(ErrorKind::PermissionDenied.into()),
+                OverOpenFiles::RefuseAndDelete => {
+                    world.nodes[id].is_doomed = true;
+                    Err(ErrorKind::PermissionDenied.into())
+                }
+            }
+        })?;
+        if takes_aside {
+            // A second request to the server. Until it is answered, others find no file.
+            self.enter(Op::Rename, to, None)?;
+        }
         self.world(|world| world.rename(world.find(from, false)?, world.find(to, false)?))
+    }
+
+    fn obstacle(&self, _target: &Path) -> Option<Obstacle> {
+        self.world(|world| world.obstacle)
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
@@ -209,7 +235,11 @@ impl FileSystem for Client {
     }
 
     fn now(&self) -> FileTime {
-        self.world(|world| world.clock.now())
+        self.world(|world| world.clock.of_programs())
+    }
+
+    fn uptime(&self) -> Duration {
+        self.world(|world| world.clock.uptime())
     }
 
     fn is_local(&self, path: &Path) -> bool {

@@ -25,7 +25,7 @@ static HANDLES: AtomicU64 = AtomicU64::new(1);
 
 impl OpenFile {
     pub fn new(client: Client, path: &Path, id: Id, writable: bool) -> Self {
-        client.world(|world| world.opened(id));
+        client.world(|world| world.opened(id, writable));
         let handle = HANDLES.fetch_add(1, Ordering::Relaxed);
         OpenFile { client, path: path.to_owned(), id, handle, writable, at: 0 }
     }
@@ -37,7 +37,7 @@ impl OpenFile {
 
 impl Drop for OpenFile {
     fn drop(&mut self) {
-        self.client.world(|world| world.closed(self.id, self.handle));
+        self.client.world(|world| world.closed(self.id, self.handle, self.writable));
     }
 }
 

@@ -100,7 +100,7 @@ impl Client {
 
     /// Lets time pass.
     pub fn wait(&self, nanos: i128) {
-        self.world(|world| world.clock.now += nanos);
+        self.world(|world| world.clock.pass(nanos));
     }
 }
 

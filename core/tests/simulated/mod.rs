@@ -20,4 +20,4 @@ pub use client::Client;
 pub use clock::{Clock, MILLISECOND, SECOND};
 pub use plan::{Call, Failure, Op, Reach};
 pub use survivors::{Entry, survivors};
-pub use world::World;
+pub use world::{OverOpenFiles, World};

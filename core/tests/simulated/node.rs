@@ -51,9 +51,21 @@ pub struct Node {
     pub(super) number: u64,
     pub(super) names: usize,
     pub(super) handles: usize,
+    /// How many of its handles are for writing.
+    pub(super) writers: usize,
+    /// Whether it loses its name with its last handle, and has none for those who look for it.
+    pub(super) is_doomed: bool,
 }
 
 impl Node {
+    pub fn is_held(&self) -> bool {
+        self.handles > 0
+    }
+
+    pub fn is_being_written(&self) -> bool {
+        self.writers > 0
+    }
+
     /// Whether it is there only for those who have it open.
     pub fn is_held_without_a_name(&self) -> bool {
         self.names == 0 && self.handles > 0

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::io::{self, ErrorKind};
 use std::path::{Component, Path};
 
-use file_process_store_core::fs::{FileKind, FileTime, Stamp, Stat};
+use file_process_store_core::fs::{FileKind, FileTime, Obstacle, Stamp, Stat};
 
 use super::clock::Clock;
 use super::node::{Body, Change, Id, Node, directory};
@@ -18,6 +18,19 @@ pub struct Found {
     pub dir: Id,
     pub name: OsString,
     pub id: Option<Id>,
+}
+
+/// What a rename over a file that somebody has open does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OverOpenFiles {
+    /// It replaces it, as everywhere else.
+    Replace,
+    /// It moves it aside first, as NFS and many programs behind FUSE do: for a moment there is none.
+    TakeAside,
+    /// It is refused, as by Windows.
+    Refuse,
+    /// It is refused, and marks the file for deletion when its last handle is closed, as SMB does.
+    RefuseAndDelete,
 }
 
 #[derive(Clone, Debug)]
@@ -38,6 +51,11 @@ pub struct World {
     pub local: bool,
     /// A directory whose files are on a network all the same.
     pub network: Option<Id>,
+    pub over_open_files: OverOpenFiles,
+    pub renames_over_open_files: usize,
+    pub renames_of_files_being_written: usize,
+    /// What keeps files from being replaced or removed.
+    pub obstacle: Option<Obstacle>,
     /// How many bytes all files may have together.
     pub room: Option<usize>,
     /// Whether every stat finds another inode number, as on some file systems of user space.
@@ -65,6 +83,10 @@ impl World {
             refuses_modes: false,
             local: true,
             network: None,
+            over_open_files: OverOpenFiles::Replace,
+            renames_over_open_files: 0,
+            renames_of_files_being_written: 0,
+            obstacle: None,
             room: None,
             numbers_drift: false,
             syncs_files: true,
@@ -115,7 +137,8 @@ impl World {
     }
 
     pub fn lookup(&self, path: &Path, follow: bool) -> io::Result<Id> {
-        self.find(path, follow)?.id.ok_or_else(|| ErrorKind::NotFound.into())
+        let id = self.find(path, follow)?.id.filter(|&id| !self.nodes[id].is_doomed);
+        id.ok_or_else(|| ErrorKind::NotFound.into())
     }
 
     pub fn stat(&mut self, id: Id) -> Stat {
@@ -160,6 +183,8 @@ impl World {
             number,
             names: 0,
             handles: 0,
+            writers: 0,
+            is_doomed: false,
         });
         self.nodes.len() - 1
     }
@@ -171,6 +196,9 @@ impl World {
 
     pub fn remove(&mut self, at: Found) -> io::Result<()> {
         let id = at.id.ok_or(ErrorKind::NotFound)?;
+        if self.obstacle == Some(Obstacle::Protected) {
+            return Err(ErrorKind::PermissionDenied.into());
+        }
         if matches!(self.nodes[id].body, Body::Directory { .. }) {
             return Err(ErrorKind::IsADirectory.into());
         }
@@ -179,6 +207,11 @@ impl World {
 
     pub fn rename(&mut self, from: Found, to: Found) -> io::Result<()> {
         let id = from.id.ok_or(ErrorKind::NotFound)?;
+        match self.obstacle {
+            Some(Obstacle::MountPoint) => return Err(ErrorKind::ResourceBusy.into()),
+            Some(Obstacle::Protected) => return Err(ErrorKind::PermissionDenied.into()),
+            None => {}
+        }
         if to.id.is_some_and(|id| matches!(self.nodes[id].body, Body::Directory { .. })) {
             return Err(ErrorKind::IsADirectory.into());
         }
@@ -219,15 +252,31 @@ impl World {
         }
     }
 
-    pub fn opened(&mut self, id: Id) {
+    pub fn opened(&mut self, id: Id, writable: bool) {
         self.nodes[id].handles += 1;
+        self.nodes[id].writers += usize::from(writable);
     }
 
-    pub fn closed(&mut self, id: Id, handle: u64) {
+    pub fn closed(&mut self, id: Id, handle: u64, writable: bool) {
         let node = &mut self.nodes[id];
         node.handles -= 1;
+        node.writers -= usize::from(writable);
         node.locked_by = node.locked_by.filter(|&holder| holder != handle);
+        if node.is_doomed && node.handles == 0 {
+            self.lose_names(id);
+        }
         self.reclaim(id);
+    }
+
+    fn lose_names(&mut self, id: Id) {
+        for dir in 0..self.nodes.len() {
+            let Body::Directory { soft, .. } = &self.nodes[dir].body else { continue };
+            let names: Vec<_> =
+                soft.iter().filter(|entry| *entry.1 == id).map(|entry| entry.0.clone()).collect();
+            for name in names {
+                self.change(dir, Change::Removed(name)).unwrap();
+            }
+        }
     }
 
     pub fn content(&self, id: Id) -> io::Result<&[u8]> {
