@@ -1077,10 +1077,11 @@ export class FileProcessStore implements ProcessStore {
 }
 
 /**
- * The data directory of a store that is given none: `.pipeline-server` in the user's home directory.
+ * The data directory of a store that is given none: `.pipeline-server` in the user's home directory. Where `HOME` is no
+ * absolute path, that of the system's list of users counts.
  *
  * @returns its absolute path; the directory need not exist
- * @throws Error if the system knows no home directory for the user
+ * @throws Error if the system knows no home directory for the user, or one whose name is no UTF-8
  */
 export function getDefaultDataDir(): string;
 

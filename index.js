@@ -10,7 +10,7 @@ const { closed } = require('./lib/errors');
 const { readFilter } = require('./lib/filter');
 const { FunctionUpdates } = require('./lib/function-updates');
 const { Mutations } = require('./lib/mutations');
-const { readOptions, readPath } = require('./lib/options');
+const { getDefaultDataDir, readOptions, readPath } = require('./lib/options');
 const { Output } = require('./lib/output');
 const { mayAnswerNow, nextTurn } = require('./lib/pace');
 const { makeProcess } = require('./lib/records');
@@ -51,11 +51,11 @@ class FileProcessStore {
 
   /** @param {import('./index').FileProcessStoreOptions} [options] */
   constructor(options) {
-    const read = readOptions(options, getDefaultDataDir);
+    const read = readOptions(options);
     const store = new native.NativeStore(read.native);
     const open = () => store;
     this.#native = store;
-    this.#options = read.native;
+    this.#options = { dataDir: read.dataDir, maxProcesses: read.native.maxProcesses };
     this.#processes = new Mutations(
       'processes.json',
       (ops) => call((channel, ticket) => store.writeProcesses(channel, ticket, ops)),
@@ -306,9 +306,8 @@ class FileProcessStore {
    * @param {import('node:util').InspectOptions} options
    */
   [inspect.custom](_depth, options) {
-    const { dataDir, maxProcesses } = this.#options;
     const state = this.#closing ? { closed: true } : { processes: this.#native.lastCount() };
-    return `${this.constructor.name} ${inspect({ dataDir, maxProcesses, ...state }, options)}`;
+    return `${this.constructor.name} ${inspect({ ...this.#options, ...state }, options)}`;
   }
 
   #mustBeOpen() {
@@ -425,18 +424,11 @@ function track(pending, promise) {
   promise.then(done, done);
 }
 
-/** @returns {string} */
-function getDefaultDataDir() {
-  const dir = native.defaultDataDir();
-  if (dir === null) throw new Error('the home directory is not known; pass options.dataDir');
-  return dir;
-}
-
 /** @param {string} path */
 async function ensureDataDir(path) {
   const dir = readPath('path', path);
-  await call((channel, ticket) => native.ensureDataDir(channel, ticket, dir));
-  return dir;
+  await call((channel, ticket) => native.ensureDataDir(channel, ticket, dir.native));
+  return dir.resolved;
 }
 
 /** @satisfies {Api} */

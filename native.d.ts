@@ -125,10 +125,10 @@ export interface CommitStats {
   retries: number
 }
 
-/** The default data directory, if the system knows a home directory. */
+/** The default data directory, if the environment or the system names an absolute home directory. */
 export declare function defaultDataDir(): string | null
 
-/** Creates the directory at an absolute path, with its parents, and answers on `channel`. */
+/** Creates a directory with its parents, and answers on `channel`. */
 export declare function ensureDataDir(channel: Channel, ticket: number, dir: string): void
 
 /** What a caller doesn't want to see. */
@@ -211,7 +211,7 @@ export interface StorageStats {
 
 /** The options of a store, complete and checked. */
 export interface StoreOptions {
-  /** An absolute path. */
+  /** An absolute path, or a relative one that JS can't make absolute. */
   dataDir: string
   /** May be infinite. */
   maxProcesses: number

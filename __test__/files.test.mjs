@@ -1,5 +1,6 @@
 // Files and folders: who makes them, what they are called on the way, their modes, and links.
 
+import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
@@ -92,6 +93,52 @@ describe('the data directory', () => {
     expect({ code, stdout }).toEqual({ code: 0, stdout: `${join(home, '.pipeline-server')}\n` });
     expect(idsOf(readEntries(join(home, '.pipeline-server', 'processes.json')))).toEqual(['a']);
   });
+
+  test.skipIf(isWindows)(
+    'a HOME that is no absolute path is not one, and one that JS can not say is refused',
+    async () => {
+      const dir = tempDir();
+      const source = 'const { getDefaultDataDir } = await import(entry); console.log(getDefaultDataDir());';
+      const relative = await runNode(source, [], { cwd: dir, env: { HOME: 'rel' } });
+      // Some containers run as a user without a home.
+      if (relative.code === 0) expect(relative.stdout).toMatch(/^\/.*\.pipeline-server\n$/);
+      else expect(relative.stderr).toContain('the home directory is not known');
+      const bytes = spawnSync(
+        'sh',
+        [
+          '-c',
+          `HOME="$(printf '/tmp/\\377')" exec "$0" --input-type=module -e "$1"`,
+          process.execPath,
+          source.replace('entry', JSON.stringify(new URL('../index.js', import.meta.url).href)),
+        ],
+        { encoding: 'utf8' },
+      );
+      expect(bytes.stderr).toContain('no UTF-8');
+      expect(readdirSync(dir)).toEqual([]);
+    },
+  );
+
+  test.skipIf(process.platform !== 'linux')(
+    'a relative one is found where the name of the working directory is no UTF-8',
+    () => {
+      const dir = tempDir();
+      const entry = JSON.stringify(new URL('../index.js', import.meta.url).href);
+      const source = `
+      const { FileProcessStore, ensureDataDir } = await import(${entry});
+      const store = new FileProcessStore({ dataDir: '../sub/data' });
+      process.chdir('/');
+      await store.addProcess({ id: 'a', type: 'x', promptPreview: '', fullPrompt: '', status: 'queued', startTime: new Date(0) });
+      console.log((await store.getAllProcesses()).length);`;
+      const script = `d="$1/$(printf 'caf\\351')"; mkdir -p "$d/sub" && cd "$d/sub" && "$0" --input-type=module -e "$2" && cd data && ls`;
+      const { stdout, stderr } = spawnSync('sh', ['-c', script, process.execPath, dir, source], {
+        encoding: 'utf8',
+      });
+      expect(stderr).toBe('');
+      expect(stdout.split('\n')).toEqual(['1', 'processes.json', 'processes.json.lock', '']);
+      // No directory with another name was made for it.
+      expect(readdirSync(dir, { encoding: 'buffer' })).toHaveLength(1);
+    },
+  );
 
   test('getDefaultDataDir creates nothing', async () => {
     const home = tempDir();

@@ -3,7 +3,20 @@
 
 /** Errors as callers meet them: a class, a stable `code`, and a message that names what is wrong. */
 
+const os = require('node:os');
 const util = require('node:util');
+
+/** What file systems of Linux answer as well, and Node has no name for: damaged ones, locked ones, lost disks. */
+const LINUX_ERRORS = new Map([
+  [117, 'EUCLEAN'],
+  [123, 'ENOMEDIUM'],
+  [124, 'EMEDIUMTYPE'],
+  [126, 'ENOKEY'],
+  [127, 'EKEYEXPIRED'],
+  [128, 'EKEYREVOKED'],
+  [129, 'EKEYREJECTED'],
+  [133, 'EHWPOISON'],
+]);
 
 /**
  * What a value is, in the words of a message.
@@ -37,31 +50,39 @@ function invalidValue(message, { type = RangeError, cause } = {}) {
  * The error for what the native side reports.
  * @param {import('../native').Failure} failure
  */
-function fromFailure({ code, message, path, line, column, syscall, os, committed }) {
+function fromFailure({ code, message, path, line, column, syscall, os: number, committed }) {
   if (code === 'ERR_INVALID_ARG_VALUE') return invalidValue(message);
   if (syscall === undefined) {
     return Object.assign(new Error(message), defined({ code, path, line, column }));
   }
-  const [name, errno] = systemError(code, os);
+  const [name, errno] = systemError(code, number);
   const error = new Error(`${name}: ${message}`);
   return Object.assign(error, defined({ errno, code: name, syscall, path, committed }));
 }
 
 /**
- * Name and number of a system error as Node gives them. On Windows the system's numbers are not those of
- * libuv, so there the name decides.
+ * Name and number of a system error as Node gives them. The system's own number decides: there are more of them than
+ * portable kinds. On Windows the system's numbers are not those of libuv, so there the name decides.
  * @param {string} name
- * @param {number} [os]
+ * @param {number} [number]
  * @returns {[string, number | undefined]}
  */
-function systemError(name, os) {
-  const known = util.getSystemErrorMap();
-  if (os !== undefined && process.platform !== 'win32') {
-    const found = known.get(-os);
-    if (found) return [found[0], -os];
-  }
-  for (const [errno, [code]] of known) if (code === name) return [name, errno];
+function systemError(name, number) {
+  if (number !== undefined && process.platform !== 'win32') return [nameOf(number), -number];
+  for (const [errno, [code]] of util.getSystemErrorMap()) if (code === name) return [name, errno];
   return [name, undefined];
+}
+
+/**
+ * libuv's name for a number, else that of Node's constants, which has more of them.
+ * @param {number} number
+ */
+function nameOf(number) {
+  const known = util.getSystemErrorMap().get(-number);
+  if (known) return known[0];
+  const [name] = Object.entries(os.constants.errno).find(([, value]) => value === number) ?? [];
+  const linux = process.platform === 'linux' ? LINUX_ERRORS.get(number) : undefined;
+  return name ?? linux ?? util.getSystemErrorName(-number);
 }
 
 /** @param {Record<string, unknown>} properties */

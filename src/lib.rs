@@ -11,10 +11,10 @@ mod results;
 mod store;
 mod watch;
 
-use std::path::Path;
+use std::path::{Component, PathBuf};
 use std::sync::LazyLock;
 
-use napi::{Env, Result};
+use napi::{Env, Error, Result};
 use napi_derive::napi;
 use tokio::runtime::{Builder, Runtime};
 
@@ -32,17 +32,39 @@ fn threads(most: usize) -> Runtime {
     built.expect("a runtime without drivers can always be built")
 }
 
-/// The default data directory, if the system knows a home directory.
+/// The default data directory, if the environment or the system names an absolute home directory.
 #[napi]
-pub fn default_data_dir() -> Option<String> {
-    Some(file_process_store_core::default_data_dir()?.to_string_lossy().into_owned())
+pub fn default_data_dir() -> Result<Option<String>> {
+    let dir = file_process_store_core::default_data_dir().filter(|dir| dir.is_absolute());
+    let text = dir.map(|dir| dir.into_os_string().into_string()).transpose();
+    text.map_err(|dir| {
+        // As text it would be the name of another directory.
+        let dir = dir.to_string_lossy();
+        Error::from_reason(format!(
+            "the name of the home directory is no UTF-8 ({dir}); pass options.dataDir"
+        ))
+    })
 }
 
-/// Creates the directory at an absolute path, with its parents, and answers on `channel`.
+/// Creates a directory with its parents, and answers on `channel`.
 #[napi]
 pub fn ensure_data_dir(env: Env, channel: &Channel, ticket: u32, dir: String) -> Result<()> {
+    let dir = absolute(&dir)?;
     channel.run(env, &READERS, ticket, move || {
-        file_process_store_core::ensure_data_dir(Path::new(&dir))?;
+        file_process_store_core::ensure_data_dir(&dir)?;
         Ok(channel::Value::Nothing)
     })
+}
+
+/// A relative path is one that JS can't make absolute, as the name of the working directory is no UTF-8.
+fn absolute(dir: &str) -> Result<PathBuf> {
+    let mut absolute = PathBuf::new();
+    // The system's name of the working directory has no links in it, so its parent is the one before the last slash.
+    for part in std::path::absolute(dir)?.components() {
+        match part {
+            Component::ParentDir => drop(absolute.pop()),
+            part => absolute.push(part),
+        }
+    }
+    Ok(absolute)
 }

@@ -1,6 +1,5 @@
 //! A store as the face sees it: queries that are answered now or later, and batches of mutations.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +19,7 @@ use crate::results::report::StorageStats;
 use crate::results::seen::SeenProcess;
 use crate::results::selection::{Exclude, Maker, Selection, make_processes};
 use crate::watch::Watching;
-use crate::{READERS, WRITERS};
+use crate::{READERS, WRITERS, absolute};
 
 /// Records with so many bytes of text in all are decoded on the JS thread: it takes tens of microseconds, as
 /// much as a hop to another thread.
@@ -31,7 +30,7 @@ const FEW: usize = 1000;
 /// The options of a store, complete and checked.
 #[napi(object, object_to_js = false)]
 pub struct StoreOptions {
-    /// An absolute path.
+    /// An absolute path, or a relative one that JS can't make absolute.
     pub data_dir: String,
     /// May be infinite.
     pub max_processes: f64,
@@ -73,10 +72,10 @@ pub struct NativeStore {
 impl NativeStore {
     /// Touches nothing on disk.
     #[napi(constructor)]
-    pub fn new(options: StoreOptions) -> Self {
+    pub fn new(options: StoreOptions) -> Result<Self> {
         let finite = |number: f64| Some(number).filter(|number| number.is_finite());
-        NativeStore {
-            store: Some(core::Store::open(Path::new(&options.data_dir))),
+        Ok(NativeStore {
+            store: Some(core::Store::open(&absolute(&options.data_dir)?)),
             cap: finite(options.max_processes).map(|cap| cap as usize),
             options: WriteOptions {
                 durable: options.durable,
@@ -84,7 +83,7 @@ impl NativeStore {
                     .unwrap_or(Duration::MAX),
             },
             watching: Watching::default(),
-        }
+        })
     }
 
     /// The wanted processes, if they can be told without waiting, else `undefined`.

@@ -118,8 +118,11 @@ async function beVictim({ dir, elsewhere, first, call, options, watch }) {
       done = true;
       console.log('done');
     } catch (error) {
-      const { code, syscall, path, committed, message } = error;
-      console.log('fail', JSON.stringify({ code, syscall, path, committed, message, text: textOf(watch) }));
+      const { code, errno, syscall, path, committed, message } = error;
+      console.log(
+        'fail',
+        JSON.stringify({ code, errno, syscall, path, committed, message, text: textOf(watch) }),
+      );
     }
   }
   process.stdin.destroy();
