@@ -14,7 +14,7 @@ use file_process_store_core::fs::{File, FileSystem, FileTime, Obstacle, Stat};
 use super::file::OpenFile;
 use super::node::{Body, Id, directory, file};
 use super::plan::{Call, Failure, Op, Own, Reach, When};
-use super::world::{OverOpenFiles, World};
+use super::world::{Found, OverOpenFiles, World};
 
 #[derive(Clone)]
 pub struct Client {
@@ -71,17 +71,18 @@ impl Client {
 
     /// Every call passes here first. True where a write or read is to stop.
     pub(super) fn enter(&self, op: Op, path: &Path, id: Option<Id>) -> io::Result<bool> {
-        let interruption = {
+        // The number is taken and looked at in one step: of two threads that call at once, each has its own.
+        let (number, interruption) = {
             let mut own = self.own.lock().unwrap();
             let number = own.calls.len();
-            own.interruption
-                .take_if(|(when, _)| match *when {
-                    When::Call(at) => at == number,
-                    When::First(first) => first == op,
-                })
-                .map(|(_, what)| what)
+            own.calls.push(Call { op, path: path.to_owned(), id });
+            let interruption = own.interruption.take_if(|(when, _)| match *when {
+                When::Call(at) => at == number,
+                When::First(first) => first == op,
+            });
+            (number, interruption)
         };
-        if let Some(interrupt) = interruption {
+        if let Some((_, interrupt)) = interruption {
             interrupt();
         }
         self.world(|world| {
@@ -93,12 +94,7 @@ impl Client {
                 states.push(world.clone());
             }
         });
-        let failure = {
-            let mut own = self.own.lock().unwrap();
-            let number = own.calls.len();
-            own.calls.push(Call { op, path: path.to_owned(), id });
-            own.planned(number, op)
-        };
+        let failure = self.own.lock().unwrap().planned(number, op);
         match failure {
             None => Ok(false),
             Some(Failure::Short) => Ok(matches!(op, Op::Write | Op::Read)),
@@ -113,14 +109,9 @@ impl Client {
     }
 
     fn create(&self, path: &Path, body: Body, mode: u32) -> io::Result<Id> {
-        self.world(|world| {
-            let at = world.find(path, false)?;
-            if at.id.is_some() {
-                return Err(ErrorKind::AlreadyExists.into());
-            }
-            let id = world.create(body, mode);
-            world.add(at.dir, at.name, id)?;
-            Ok(id)
+        self.world(|world| match world.find(path, false)? {
+            Found { id: Some(_), .. } => Err(ErrorKind::AlreadyExists.into()),
+            at => world.create_at(at, body, mode),
         })
     }
 }
@@ -158,14 +149,12 @@ impl FileSystem for Client {
 
     fn open_lock(&self, path: &Path) -> io::Result<Box<dyn File>> {
         self.enter(Op::OpenLock, path, None)?;
-        let there = self.world(|world| world.find(path, false))?.id;
-        let id = match there {
-            Some(id) => id,
-            None => self.create(path, file(), 0o600)?,
-        };
-        if !self.world(|world| matches!(world.nodes[id].body, Body::File { .. })) {
-            return Err(io::Error::other("not a regular file"));
-        }
+        // Found or created in one step, as the system does it: another process may be about to create it, too.
+        let id = self.world(|world| match world.find(path, false)? {
+            Found { id: Some(id), .. } if matches!(world.nodes[id].body, Body::File { .. }) => Ok(id),
+            Found { id: Some(_), .. } => Err(io::Error::other("not a regular file")),
+            at => world.create_at(at, file(), 0o600),
+        })?;
         Ok(self.opened(path, id, true))
     }
 

@@ -189,6 +189,13 @@ impl World {
         self.nodes.len() - 1
     }
 
+    /// Something new at a path that leads to nothing.
+    pub fn create_at(&mut self, at: Found, body: Body, mode: u32) -> io::Result<Id> {
+        let id = self.create(body, mode);
+        self.add(at.dir, at.name, id)?;
+        Ok(id)
+    }
+
     /// Puts a name into a directory. What had the name before loses it.
     pub fn add(&mut self, dir: Id, name: OsString, id: Id) -> io::Result<()> {
         self.change(dir, Change::Added(name, id))
