@@ -6,6 +6,7 @@ mod simulated;
 
 use std::io::ErrorKind;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -123,6 +124,27 @@ fn no_store_that_is_at_rest_has_a_file_open_where_that_stands_in_the_way_of_othe
         drop(stores);
         assert_eq!(open(&client).processes.read().unwrap().records().len(), 11);
     }
+}
+
+#[test]
+fn a_store_that_is_read_all_the_time_is_never_in_the_way_of_its_own_writes() {
+    let client = elsewhere(OverOpenFiles::RefuseAndDelete);
+    let store = open(&client);
+    let is_done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while !is_done.load(Ordering::Relaxed) {
+                    assert!(!store.processes.read().unwrap().records().is_empty());
+                }
+            });
+        }
+        for turn in 0..100 {
+            Step::Replace.run(&store, turn).unwrap();
+        }
+        is_done.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(client.world(|world| world.renames_over_open_files), 0);
 }
 
 #[test]

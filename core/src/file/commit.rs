@@ -327,10 +327,13 @@ impl<R: Record> State<R> {
         let began = Instant::now();
         let mut wait = FIRST_WAIT;
         loop {
-            let error = match fs.rename(tmp, target) {
-                Ok(()) => return Ok(Replaced::Yes),
-                Err(error) => error,
+            let renamed = if replaces_open_files {
+                fs.rename(tmp, target)
+            } else {
+                // None of this store's readers is in the way, then.
+                self.while_nobody_reads(|| fs.rename(tmp, target))
             };
+            let Err(error) = renamed else { return Ok(Replaced::Yes) };
             let is_missing = error.kind() == ErrorKind::NotFound;
             if is_missing && is_gone(tmp) && fs.stat(place::parent(target)).is_ok() {
                 // Swept by the holder of a newer lock.

@@ -142,6 +142,12 @@ impl<R: Record> State<R> {
         Ok(self.publish(Snapshot::missing()))
     }
 
+    /// Calls `work` at a moment when no reader of this process has the file open.
+    pub fn while_nobody_reads<T>(&self, work: impl FnOnce() -> T) -> T {
+        let _alone = lock(&self.refreshing);
+        work()
+    }
+
     /// Whether the file may be kept open while others replace it.
     pub fn may_keep_open(&self) -> bool {
         self.fs.has_identity() && self.local.load(Ordering::Relaxed)
