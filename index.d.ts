@@ -18,6 +18,9 @@
  * - The system may refuse any read or write. The promise then rejects with Node's own error shape: `code`
  *   (`ENOSPC`, `EACCES`, `EROFS`, …), `errno`, `syscall` and `path`.
  * - After {@link FileProcessStore.close} every promise rejects with `ERR_STORE_CLOSED`.
+ * - Calls may share a commit, and nobody notices. Each call that is refused rejects with an error of its own, and the
+ *   stack names those who await the call, as with `fs.promises`. A function that is passed to a call runs in the
+ *   `AsyncLocalStorage` context of that call, and a listener in that of the call that it is told of.
  *
  * Nothing here needs the types of Node.
  *
@@ -417,7 +420,9 @@ export interface ProcessEvent {
  * later calls work.
  *
  * With {@link FileProcessStoreOptions.watch} it is also called for what others change. No promise of this store
- * belongs to such a change; what is thrown then is an uncaught exception.
+ * belongs to such a change; what is thrown then is an uncaught exception. No call of this store belongs to it either:
+ * it runs in the `AsyncLocalStorage` context in which the listener was assigned, or, where a class declares the
+ * listener, in that of the store's construction.
  */
 export type ProcessChangeCallback = (event: ProcessEvent) => void;
 
@@ -433,7 +438,8 @@ export type ProcessChange = (current: AIProcess) => Partial<AIProcess> | undefin
 /**
  * Called with the entries that an add has pushed out of the store, as they were on disk, so that output files
  * that belong to them can be deleted. It is called when the write is durable, before the events and the promises
- * of the mutations that were written with it. Entries that other processes or other store objects prune are
+ * of the mutations that were written with it, once for all that went, and in the `AsyncLocalStorage` context of the
+ * last addition among them. Entries that other processes or other store objects prune are
  * told to theirs.
  *
  * If it throws, the promise of the add rejects with what was thrown. The change stays written, and later calls

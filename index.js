@@ -6,7 +6,7 @@ const native = require('./lib/addon');
 const { inspect } = require('node:util');
 const { readId, readProcess, readUpdates, readWorkspaceId } = require('./lib/arguments');
 const { call } = require('./lib/channel');
-const { closed } = require('./lib/errors');
+const { closed, outcome } = require('./lib/errors');
 const { readFilter } = require('./lib/filter');
 const { FunctionUpdates } = require('./lib/function-updates');
 const { Mutations } = require('./lib/mutations');
@@ -111,22 +111,22 @@ class FileProcessStore {
   /** @param {import('./index').ProcessFilter} [filter] */
   async getAllProcesses(filter) {
     const { query, exclude } = readFilter(filter, 'list');
-    return this.#read(query, exclude);
+    return await this.#read(query, exclude);
   }
 
   /** @param {import('./index').ProcessFilter} [filter] */
   async getProcessSummaries(filter) {
-    return this.#list(readFilter(filter, 'list').query, 'summaries');
+    return await this.#list(readFilter(filter, 'list').query, 'summaries');
   }
 
   /** @param {import('./index').ProcessFilter} [filter] */
   async getProcessIds(filter) {
-    return this.#list(readFilter(filter, 'list').query, 'ids');
+    return await this.#list(readFilter(filter, 'list').query, 'ids');
   }
 
   /** @param {import('./index').ProcessFilter} [filter] */
   async getProcessCount(filter) {
-    return this.#list(readFilter(filter, 'list').query, 'count');
+    return await this.#list(readFilter(filter, 'list').query, 'count');
   }
 
   /** @param {string} id */
@@ -146,13 +146,13 @@ class FileProcessStore {
 
   /** @param {import('./index').WorkspaceInfo} info */
   async registerWorkspace(info) {
-    return this.#mutate(undefined, this.#workspaces.register(info));
+    return await this.#mutate(undefined, this.#workspaces.register(info));
   }
 
   /** @returns {Promise<import('./index').WorkspaceInfo[]>} */
   async getWorkspaces() {
-    await this.#ready();
-    return this.#workspaces.list();
+    await outcome(this.#ready());
+    return await this.#workspaces.list();
   }
 
   /**
@@ -160,27 +160,27 @@ class FileProcessStore {
    * @param {object} updates
    */
   async updateWorkspace(id, updates) {
-    return this.#mutate(undefined, this.#workspaces.update(id, updates));
+    return await this.#mutate(undefined, this.#workspaces.update(id, updates));
   }
 
   /** @param {string} id */
   async removeWorkspace(id) {
-    return this.#mutate(undefined, this.#workspaces.remove(id));
+    return await this.#mutate(undefined, this.#workspaces.remove(id));
   }
 
   async clearAllWorkspaces() {
-    return this.#mutate(undefined, this.#workspaces.clear());
+    return await this.#mutate(undefined, this.#workspaces.clear());
   }
 
   /** @param {import('./index').WikiInfo} info */
   async registerWiki(info) {
-    return this.#mutate(undefined, this.#wikis.register(info));
+    return await this.#mutate(undefined, this.#wikis.register(info));
   }
 
   /** @returns {Promise<import('./index').WikiInfo[]>} */
   async getWikis() {
-    await this.#ready();
-    return this.#wikis.list();
+    await outcome(this.#ready());
+    return await this.#wikis.list();
   }
 
   /**
@@ -188,22 +188,22 @@ class FileProcessStore {
    * @param {object} updates
    */
   async updateWiki(id, updates) {
-    return this.#mutate(undefined, this.#wikis.update(id, updates));
+    return await this.#mutate(undefined, this.#wikis.update(id, updates));
   }
 
   /** @param {string} id */
   async removeWiki(id) {
-    return this.#mutate(undefined, this.#wikis.remove(id));
+    return await this.#mutate(undefined, this.#wikis.remove(id));
   }
 
   async clearAllWikis() {
-    return this.#mutate(undefined, this.#wikis.clear());
+    return await this.#mutate(undefined, this.#wikis.clear());
   }
 
   /** @returns {Promise<import('./index').StorageStats>} */
   async getStorageStats() {
-    await this.#ready();
-    return { ...(await call((channel, ticket) => this.#native.readStats(channel, ticket))) };
+    await outcome(this.#ready());
+    return { ...(await outcome(call((channel, ticket) => this.#native.readStats(channel, ticket)))) };
   }
 
   /** @returns {Promise<import('./index').RecoveryReport[]>} */
@@ -338,7 +338,7 @@ class FileProcessStore {
   #change(id, op) {
     const updates = this.#functionUpdates.before(id);
     const before = updates || this.#detained ? Promise.all([updates, this.#detained]) : undefined;
-    const change = this.#mutate(before, () => this.#processes.add(op));
+    const change = this.#begin(before, () => this.#processes.add(op));
     track(this.#changes, change);
     if (before) {
       this.#detained = before;
@@ -346,17 +346,27 @@ class FileProcessStore {
         if (this.#detained === before) this.#detained = undefined;
       });
     }
-    return change;
+    return outcome(change);
   }
 
   /**
-   * Hands a mutation over when all that has to come before is done.
+   * The outcome of a mutation that is handed over when all that has to come before is done.
    * @template T
    * @param {Promise<unknown> | undefined} before
    * @param {() => Promise<T>} handOver
    * @returns {Promise<T>}
    */
   #mutate(before, handOver) {
+    return outcome(this.#begin(before, handOver));
+  }
+
+  /**
+   * @template T
+   * @param {Promise<unknown> | undefined} before
+   * @param {() => Promise<T>} handOver
+   * @returns {Promise<T>}
+   */
+  #begin(before, handOver) {
     const wait = this.#ready();
     const mutation = (async () => {
       if (wait) await wait;
@@ -374,13 +384,13 @@ class FileProcessStore {
    */
   async #read(query, exclude) {
     const wait = this.#ready();
-    if (wait) await wait;
+    if (wait) await outcome(wait);
     if (!mayAnswerNow()) await nextTurn();
     const store = this.#native;
     const found =
       store.queryProcesses(query, makeProcess, exclude) ??
       /** @type {Selection} */ (
-        await call((channel, ticket) => store.readProcesses(channel, ticket, query))
+        await outcome(call((channel, ticket) => store.readProcesses(channel, ticket, query)))
       ).processes(makeProcess, exclude);
     // An array of this realm: test runners load the package into one of their own, and the native side into none.
     return /** @type {import('./index').AIProcess[]} */ (Array.from(found));
@@ -392,12 +402,12 @@ class FileProcessStore {
    */
   async #list(query, listing) {
     const wait = this.#ready();
-    if (wait) await wait;
+    if (wait) await outcome(wait);
     if (!mayAnswerNow()) await nextTurn();
     const store = this.#native;
     const json =
       store.queryIndex(query, listing) ??
-      (await call((channel, ticket) => store.readIndex(channel, ticket, query, listing)));
+      (await outcome(call((channel, ticket) => store.readIndex(channel, ticket, query, listing))));
     return JSON.parse(/** @type {string} */ (json));
   }
 
@@ -427,7 +437,7 @@ function track(pending, promise) {
 /** @param {string} path */
 async function ensureDataDir(path) {
   const dir = readPath('path', path);
-  await call((channel, ticket) => native.ensureDataDir(channel, ticket, dir.native));
+  await outcome(call((channel, ticket) => native.ensureDataDir(channel, ticket, dir.native)));
   return dir.resolved;
 }
 

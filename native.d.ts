@@ -86,8 +86,11 @@ export declare class Receipt {
   seen(index: number): SeenProcess | null
   /** JSON text of the workspace or wiki that the mutation at `index` put, merged or removed. */
   item(index: number): string | null
-  /** JSON text of an array with the entries that retention removed, if it removed any. */
-  pruned(): string | null
+  /**
+   * JSON text of an array with entries that retention removed: those behind the first `from`, as many as can be
+   * parsed without holding up the event loop, and one at least; `null` when there are no more.
+   */
+  pruned(from: number): string | null
   /**
    * Lets go of all records, when everything has been asked for. Waiting for the garbage collector to do it would
    * keep every version of a large record for as long as the program makes little other garbage.
@@ -227,3 +230,6 @@ export interface Updates {
   /** All names that were named; those that `text` lacks are removed. */
   names: string[]
 }
+
+/** The version that this binary was built for. */
+export declare function version(): string

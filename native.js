@@ -844,3 +844,4 @@ module.exports.SeenProcess = nativeBinding.SeenProcess
 module.exports.Selection = nativeBinding.Selection
 module.exports.defaultDataDir = nativeBinding.defaultDataDir
 module.exports.ensureDataDir = nativeBinding.ensureDataDir
+module.exports.version = nativeBinding.version

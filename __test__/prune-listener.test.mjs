@@ -2,7 +2,7 @@
 
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { FileProcessStore } from '../index.js';
 import { freshStore, fullSample, idsOf, readEntries, rejection, sample, tempDir } from './support.mjs';
 
@@ -196,4 +196,25 @@ describe('an onPrune that throws', () => {
     await store.addProcess(old('e', 4));
     expect(await store.getProcessIds()).toEqual(['c', 'd', 'e']);
   });
+});
+
+test('thousands of entries are read in slices, told in one call, and come before what is called later', async () => {
+  const { store: before, dir } = freshStore({ maxProcesses: Infinity, durable: false });
+  const many = Array.from({ length: 4000 }, (_, index) => {
+    return before.addProcess(sample(`${index}`, { status: 'completed', result: 'x'.repeat(200) }));
+  });
+  await Promise.all(many);
+  const told = [];
+  const onPrune = (entries) => told.push(entries);
+  const store = new FileProcessStore({ dataDir: dir, maxProcesses: 0, durable: false, onPrune });
+  store.onProcessChange = ({ process }) => told.push(process.id);
+  const parse = vi.spyOn(JSON, 'parse');
+  const first = store.addProcess(sample('first'));
+  await new Promise(setImmediate);
+  await Promise.all([first, store.updateProcess('first', { result: 'y' }), store.addProcess(sample('last'))]);
+  const longest = Math.max(...parse.mock.calls.map(([text]) => text.length));
+  parse.mockRestore();
+  expect(longest).toBeLessThan(300 * 1024);
+  expect(told.slice(1)).toEqual(['first', 'first', 'last']);
+  expect(idsOf(told[0])).toEqual(many.map((_, index) => `${index}`));
 });

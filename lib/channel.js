@@ -4,9 +4,9 @@
 /** Calls of the native side whose answer comes later, and what it tells without being asked. */
 
 const native = require('./addon');
-const { fromFailure } = require('./errors');
+const { Refusal, fromFailure } = require('./errors');
 
-/** @type {Map<number, { resolve: (value: any) => void, reject: (error: Error) => void }>} */
+/** @type {Map<number, { resolve: (value: any) => void, reject: (reason: Refusal) => void }>} */
 const waiting = new Map();
 /** @type {Map<number, (value: any) => void>} */
 const listeners = new Map();
@@ -17,7 +17,7 @@ const channel = new native.Channel((ticket, failure, value) => {
   if (listener) return listener(value);
   const call = waiting.get(ticket);
   waiting.delete(ticket);
-  if (failure) call?.reject(fromFailure(failure));
+  if (failure) call?.reject(new Refusal(() => fromFailure(failure)));
   else call?.resolve(value);
 });
 
@@ -29,7 +29,7 @@ function nextTicket() {
 }
 
 /**
- * Starts a call and resolves to its answer, or rejects with the error that the native side reports.
+ * Starts a call and resolves to its answer, or rejects with a `Refusal` where the native side reports a failure.
  * @param {(channel: import('../native').Channel, ticket: number) => void} start
  * @returns {Promise<any>}
  */

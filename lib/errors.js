@@ -95,4 +95,45 @@ function closed() {
   return Object.assign(new Error('the store was closed'), { code: 'ERR_STORE_CLOSED' });
 }
 
-module.exports = { closed, invalidType, invalidValue, fromFailure };
+/**
+ * Why a call is refused, on its way to the caller. It is no error yet: one reason may refuse many calls, and each
+ * caller gets an error of their own.
+ */
+class Refusal {
+  /** @param {() => Error} make */
+  constructor(make) {
+    this.make = make;
+  }
+}
+
+/**
+ * What refuses all calls that were done together.
+ * @param {unknown} reason
+ */
+function shared(reason) {
+  if (reason instanceof Refusal) return reason;
+  const message = reason instanceof Error ? reason.message : String(reason);
+  return new Refusal(() => {
+    return Object.assign(new Error(message, { cause: reason }), { code: 'ERR_STORE_INTERNAL' });
+  });
+}
+
+/**
+ * The outcome of work for one call. Its error is made here, behind the `await`, so that the stack goes on to the
+ * callers that wait for it; and it costs nothing where nothing fails.
+ * @template T
+ * @param {T | Promise<T>} work
+ * @returns {Promise<T>}
+ */
+async function outcome(work) {
+  try {
+    return await work;
+  } catch (reason) {
+    if (!(reason instanceof Refusal)) throw reason;
+    const error = reason.make();
+    Error.captureStackTrace?.(error, outcome);
+    throw error;
+  }
+}
+
+module.exports = { Refusal, closed, fromFailure, invalidType, invalidValue, outcome, shared };

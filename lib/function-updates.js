@@ -3,7 +3,8 @@
 
 const { readUpdates } = require('./arguments');
 const { call } = require('./channel');
-const { fromFailure, invalidValue } = require('./errors');
+const { Context } = require('./context');
+const { Refusal, fromFailure, invalidValue, shared } = require('./errors');
 const { logCommit } = require('./log');
 const { makeProcess } = require('./records');
 
@@ -13,7 +14,7 @@ const { makeProcess } = require('./records');
  * @typedef {import('../native').SeenProcess} SeenProcess
  * @typedef {import('../native').Updates} Updates
  * @typedef {(current: any) => any} Change
- * @typedef {{ change: Change, resolve: (process: any) => void, reject: (error: unknown) => void }} Call
+ * @typedef {{ change: Change, context: Context, resolve: (process: any) => void, reject: (reason: unknown) => void }} Call
  * @typedef {{ calls: Call[], sealed: boolean, done: Promise<void> }} Chain
  * @typedef {{ call: Call, seen: SeenProcess, updates: Updates | undefined }} Step
  */
@@ -47,7 +48,7 @@ class FunctionUpdates {
    */
   update(id, change, earlier) {
     return new Promise((resolve, reject) => {
-      const call = { change, resolve, reject };
+      const call = { change, context: new Context(), resolve, reject };
       const last = this.#chains.get(id);
       if (last && !last.sealed) {
         last.calls.push(call);
@@ -100,7 +101,8 @@ class FunctionUpdates {
       } catch (error) {
         // Calls that came while these were written have not been tried yet.
         const refused = steps.length > 0 ? steps.map(({ call }) => call) : waiting.splice(0);
-        for (const { reject } of refused) reject(error);
+        const reason = shared(error);
+        for (const { reject } of refused) reject(reason);
       }
     } while (waiting.length > 0);
     if (this.#chains.get(id) === chain) this.#chains.delete(id);
@@ -129,7 +131,7 @@ class FunctionUpdates {
     for (const { call, updates } of steps) {
       const written = updates === undefined ? undefined : index++;
       const failure = written === undefined ? null : receipt?.failure(written);
-      if (failure) call.reject(fromFailure(failure));
+      if (failure) call.reject(new Refusal(() => fromFailure(failure)));
       else if (written !== undefined && receipt?.count(written)) {
         call.resolve(() => receipt.process(written, makeProcess));
       } else {
@@ -155,26 +157,45 @@ function plan(id, seen, calls) {
   let state = seen;
   for (const call of calls) {
     try {
-      const fields = call.change(state.process(makeProcess));
-      if (fields === undefined) {
-        steps.push({ call, seen: state, updates: undefined });
-        continue;
-      }
-      if (typeof fields?.then === 'function') {
-        // What it comes to is nobody's concern, and must not be an unhandled rejection.
-        Promise.resolve(fields).catch(() => {});
-        throw invalidValue('updates must be returned by the function at once, not as a promise');
-      }
-      const updates = readUpdates(id, fields);
-      const merged = state.merge(updates);
-      if ('code' in merged) throw fromFailure(merged);
+      const current = state.process(makeProcess);
+      const updates = call.context.run(readChange, id, call.change, current);
       steps.push({ call, seen: state, updates });
-      state = /** @type {SeenProcess} */ (merged);
+      if (updates === undefined) continue;
+      const merged = state.merge(updates);
+      if (!('code' in merged)) state = merged;
+      else {
+        steps.pop();
+        call.reject(new Refusal(() => fromFailure(merged)));
+      }
     } catch (error) {
       call.reject(error);
     }
   }
   return steps;
+}
+
+/**
+ * What a function wants changed, if anything. What it returns is read where it was called: there may be getters and
+ * `toJSON` in it.
+ * @param {string} id
+ * @param {Change} change
+ * @param {any} current
+ */
+function readChange(id, change, current) {
+  const fields = change(current);
+  if (fields === undefined) return undefined;
+  try {
+    if (typeof fields?.then === 'function') {
+      // What it comes to is nobody's concern, and must not be an unhandled rejection.
+      Promise.resolve(fields).catch(() => {});
+      throw invalidValue('updates must be returned by the function at once, not as a promise');
+    }
+    return readUpdates(id, fields);
+  } catch (error) {
+    // An error of ours is to show where the update was called.
+    if (error instanceof Error && 'code' in error) throw new Refusal(() => error);
+    throw error;
+  }
 }
 
 module.exports = { FunctionUpdates };

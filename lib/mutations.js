@@ -1,9 +1,9 @@
 // @ts-check
 'use strict';
 
-const { setImmediate } = require('node:timers');
 const native = require('./addon');
-const { fromFailure } = require('./errors');
+const { Context } = require('./context');
+const { Refusal, fromFailure, shared } = require('./errors');
 const { logCommit } = require('./log');
 const { nextTurn } = require('./pace');
 const { makeProcess } = require('./records');
@@ -21,7 +21,10 @@ const SLICE = 256 * 1024;
  *   what it has pruned
  */
 
-/** @typedef {{ op: Op, resolve: (done: Done) => void, reject: (error: unknown) => void }} Call */
+/**
+ * @typedef {{ op: Op, context: Context | undefined, resolve: (done: Done) => void, reject: (reason: unknown) => void }}
+ *   Call
+ */
 
 /**
  * Mutations of one file, handed over once per turn of the event loop, so that the first call of a burst
@@ -32,6 +35,8 @@ class Mutations {
   #collected = [];
   /** Whether the collected ones are about to be handed over, or those before them still are. */
   #busy = false;
+  /** The commits so far, when their callers know. */
+  #told = Promise.resolve();
   #file;
   #write;
   #pruneListener;
@@ -55,7 +60,8 @@ class Mutations {
    */
   add(op) {
     return new Promise((resolve, reject) => {
-      this.#collected.push({ op, resolve, reject });
+      const context = this.#pruneListener && op.op === 'Put' ? new Context() : undefined;
+      this.#collected.push({ op, context, resolve, reject });
       if (this.#busy) return;
       this.#busy = true;
       // Not by queueMicrotask: the fake timers of test runners replace it, and hold back what they are given.
@@ -73,55 +79,67 @@ class Mutations {
           if (place > 0) await nextTurn();
           ops.push(slice);
         }
-        this.#commit(calls, ops);
+        this.#told = this.#tell(calls, this.#write(ops), this.#told);
       } catch (error) {
-        for (const { reject } of calls) reject(error);
+        const reason = shared(error);
+        for (const { reject } of calls) reject(reason);
       }
     }
     this.#busy = false;
   }
 
   /**
+   * Tells the callers what a commit has come to, in the order of the commits.
    * @param {Call[]} calls
-   * @param {Ops} ops what they want done
+   * @param {Promise<Receipt>} written
+   * @param {Promise<void>} earlier
    */
-  async #commit(calls, ops) {
+  async #tell(calls, written, earlier) {
     try {
-      const receipt = await this.#write(ops);
+      const receipt = await written;
+      await earlier;
       logCommit(this.#file, receipt);
       const failures = calls.map((_, index) => receipt.failure(index));
-      const thrown = this.#tellPruned(receipt);
       // What retention removes, the last addition has pushed out.
-      const culprit = thrown && calls.findLastIndex(({ op }, index) => op.op === 'Put' && !failures[index]);
-      calls.forEach(({ resolve, reject }, index) => {
+      const culprit = calls.findLast(({ op }, index) => op.op === 'Put' && !failures[index]);
+      const thrown = culprit && (await this.#tellPruned(receipt, culprit));
+      calls.forEach((call, index) => {
         const failure = failures[index];
-        if (failure) reject(fromFailure(failure));
+        if (failure) call.reject(new Refusal(() => fromFailure(failure)));
         else {
-          resolve({
+          call.resolve({
             count: receipt.count(index),
             process: () => receipt.process(index, makeProcess),
             item: () => JSON.parse(/** @type {string} */ (receipt.item(index))),
-            thrown: index === culprit ? thrown : undefined,
+            thrown: call === culprit ? thrown : undefined,
           });
         }
       });
       // By then whoever wants the records has asked for them.
-      setImmediate(() => receipt.release());
+      nextTurn().then(() => receipt.release());
     } catch (error) {
-      for (const { reject } of calls) reject(error);
+      const reason = shared(error);
+      for (const { reject } of calls) reject(reason);
     }
   }
 
   /**
-   * Returns what the listener threw, if it threw.
+   * Calls the listener where the culprit was called, and returns what it threw, if it threw. A million entries would
+   * keep the event loop for seconds, so they are read in slices.
    * @param {Receipt} receipt
+   * @param {Call} culprit
    */
-  #tellPruned(receipt) {
+  async #tellPruned(receipt, culprit) {
     const listener = this.#pruneListener?.();
-    const json = listener && receipt.pruned();
-    if (!json) return undefined;
+    let json = listener && receipt.pruned(0);
+    if (!listener || !json) return undefined;
+    const entries = JSON.parse(json);
+    while ((json = receipt.pruned(entries.length))) {
+      await nextTurn();
+      for (const entry of JSON.parse(json)) entries.push(entry);
+    }
     try {
-      listener(JSON.parse(json));
+      culprit.context?.run(listener, entries);
       return undefined;
     } catch (error) {
       return { error };

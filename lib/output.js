@@ -3,6 +3,7 @@
 
 const { EventEmitter } = require('node:events');
 const { callable, object, text } = require('./checks');
+const { Context } = require('./context');
 const { invalidType } = require('./errors');
 
 /** @typedef {import('../index').ProcessOutputEvent} ProcessOutputEvent */
@@ -22,8 +23,9 @@ class Output {
   subscribe(id, callback) {
     const name = topic(id);
     callable('callback', callback);
+    const context = new Context();
     // One subscription each, also for a callback that is given twice.
-    const listener = (/** @type {ProcessOutputEvent} */ event) => callback(event);
+    const listener = (/** @type {ProcessOutputEvent} */ event) => context.run(callback, event);
     this.#emitter.on(name, listener);
     return () => void this.#emitter.off(name, listener);
   }
@@ -68,7 +70,10 @@ class Output {
    * @param {() => unknown} handler
    */
   setFlushHandler(id, handler) {
-    this.#flushHandlers.set(text('id', id), callable('handler', handler));
+    const name = text('id', id);
+    callable('handler', handler);
+    const context = new Context();
+    this.#flushHandlers.set(name, () => context.run(handler));
   }
 
   /** @param {string} id */

@@ -1,8 +1,9 @@
 // @ts-check
 'use strict';
 
-const { call } = require('./channel');
 const { readId } = require('./arguments');
+const { call } = require('./channel');
+const { outcome } = require('./errors');
 const { readItem, readItemUpdates } = require('./items');
 const { Mutations } = require('./mutations');
 const { mayAnswerNow, nextTurn } = require('./pace');
@@ -36,7 +37,7 @@ class Registry {
     const native = this.#native();
     const json =
       native.queryItems(this.#name) ??
-      (await call((channel, ticket) => native.readItems(channel, ticket, this.#name)));
+      (await outcome(call((channel, ticket) => native.readItems(channel, ticket, this.#name))));
     return JSON.parse(/** @type {string} */ (json));
   }
 

@@ -1,12 +1,16 @@
 // @ts-check
 'use strict';
 
-const { setImmediate } = require('node:timers');
 const { call, listen, unlisten } = require('./channel');
+const { Context } = require('./context');
+const { nextTurn } = require('./pace');
 const { makeProcess } = require('./records');
 
 /** Of watchers that were collected without having been closed. @type {FinalizationRegistry<number>} */
 const forgotten = new FinalizationRegistry(unlisten);
+
+/** Where the listener of each store was assigned. @type {WeakMap<object, Context>} */
+const contexts = new WeakMap();
 
 /** Reports what others change to the `onProcessChange` of a store. */
 class Watcher {
@@ -22,6 +26,7 @@ class Watcher {
    */
   constructor(store, native) {
     this.#native = native;
+    keepContext(store);
     this.#listener = listen(reporter(new WeakRef(store)));
     forgotten.register(this, this.#listener, this);
     // A refusal is for the first call to report.
@@ -33,7 +38,7 @@ class Watcher {
     if (this.#started) return undefined;
     this.#starting ??= call((channel, ticket) => this.#native.watch(channel, ticket, this.#listener)).then(
       // Calls that wait for this come first, so that they stay in order.
-      () => void setImmediate(() => (this.#started = true)).unref(),
+      () => void nextTurn().then(() => (this.#started = true)),
       (error) => {
         this.#starting = undefined;
         throw error;
@@ -50,6 +55,27 @@ class Watcher {
 }
 
 /**
+ * What others change has no caller in whose context the listener could run. It runs in that of its assignment; one that
+ * a class declares, in that of the store's construction.
+ * @param {object} store
+ */
+function keepContext(store) {
+  contexts.set(store, new Context());
+  if ('onProcessChange' in store) return;
+  /** @type {unknown} */
+  let listener;
+  Object.defineProperty(store, 'onProcessChange', {
+    get: () => listener,
+    set(value) {
+      listener = value;
+      contexts.set(store, new Context());
+    },
+    enumerable: true,
+    configurable: true,
+  });
+}
+
+/**
  * Tells a store of changes. It must not hold the store, which could never be collected.
  * @param {WeakRef<any>} reference
  */
@@ -60,7 +86,7 @@ function reporter(reference) {
     const processes = changes.processes(makeProcess);
     changes.types().forEach((type, index) => {
       try {
-        store.onProcessChange?.({ type, process: processes[index] });
+        contexts.get(store)?.run(() => store.onProcessChange?.({ type, process: processes[index] }));
       } catch (error) {
         // Nobody's promise can reject with it; and the changes behind this one are told all the same.
         queueMicrotask(() => {

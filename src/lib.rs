@@ -32,6 +32,12 @@ fn threads(most: usize) -> Runtime {
     built.expect("a runtime without drivers can always be built")
 }
 
+/// The version that this binary was built for.
+#[napi]
+pub fn version() -> &'static str {
+    env!("CARGO_PKG_VERSION")
+}
+
 /// The default data directory, if the environment or the system names an absolute home directory.
 #[napi]
 pub fn default_data_dir() -> Result<Option<String>> {

@@ -10,6 +10,9 @@ use crate::results::failure::Failure;
 use crate::results::seen::SeenProcess;
 use crate::results::selection::{Exclude, Maker, make_process};
 
+/// So many bytes of JSON, and what is left of a record, are parsed in one turn of the event loop: it takes a millisecond.
+const SLICE: usize = 256 * 1024;
+
 /// The outcome of each mutation of a batch.
 #[napi]
 pub struct Receipt {
@@ -93,15 +96,19 @@ impl Receipt {
         }
     }
 
-    /// JSON text of an array with the entries that retention removed, if it removed any.
+    /// JSON text of an array with entries that retention removed: those behind the first `from`, as many as can be
+    /// parsed without holding up the event loop, and one at least; `null` when there are no more.
     #[napi]
-    pub fn pruned(&self) -> Option<String> {
-        match &self.receipt {
-            Either::Processes(receipt) if !receipt.pruned.is_empty() => {
-                Some(text(&Content::of(receipt.pruned.clone())))
-            }
-            _ => None,
-        }
+    pub fn pruned(&self, from: u32) -> Option<String> {
+        let Either::Processes(receipt) = &self.receipt else { return None };
+        let mut size = 0;
+        let more = receipt.pruned.get(from as usize..)?.iter().take_while(|entry| {
+            let fits = size < SLICE;
+            size += entry.text().len();
+            fits
+        });
+        let entries: Vec<_> = more.cloned().collect();
+        (!entries.is_empty()).then(|| text(&Content::of(entries)))
     }
 
     /// Lets go of all records, when everything has been asked for. Waiting for the garbage collector to do it would
