@@ -22,7 +22,8 @@ fn patient(milliseconds: u64) -> WriteOptions {
 
 /// Another process takes the lock and keeps it.
 fn hold(client: &Client) -> Box<dyn File> {
-    let lock = client.another().open_lock(Path::new(LOCK)).unwrap();
+    let fs = client.another();
+    let lock = fs.open_lock(Path::new(LOCK)).or_else(|_| fs.create_new(Path::new(LOCK))).unwrap();
     assert!(lock.try_lock().unwrap());
     lock
 }

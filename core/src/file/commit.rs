@@ -32,9 +32,9 @@ use crate::error::{Context, Error};
 use crate::file::batch::{Batch, CommitStats, Receipt};
 use crate::file::lock::Lock;
 use crate::file::pin::Pin;
-use crate::file::place;
 use crate::file::snapshot::Snapshot;
 use crate::file::state::State;
+use crate::file::{access, place};
 use crate::fs::{File, Stamp, Stat};
 use crate::records::Record;
 use crate::records::content::Content;
@@ -295,16 +295,11 @@ impl<R: Record> State<R> {
             return Err(std::io::Error::from(ErrorKind::WriteZero)).context("write", tmp);
         }
         match self.fs.stat(target) {
-            Ok(old) => {
-                place::give(file, old.owner);
-                // Some file systems have one mode for all files, and refuse to set any.
-                if filled.mode != old.mode {
-                    file.set_mode(old.mode).context("fchmod", tmp)?;
-                }
-            }
+            Ok(old) => access::keep(&*self.fs, file, tmp, &filled, target, &old)?,
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 if let Ok(dir) = self.fs.stat(place::parent(target)) {
-                    place::give(file, dir.owner);
+                    // A run as root does not lock the user out. Anybody else may not give files away, and need not.
+                    access::give(file, dir.owner);
                 }
             }
             // Going on without knowing the mode would change it.

@@ -3,12 +3,12 @@
 //! The kernel frees it when its holder dies, so there is no stale lock, and the file is never deleted by
 //! the store. People do delete "stale" lock files; see [`Lock::is_at_its_path`] for what that means.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::error::{Context, Error};
-use crate::file::place;
+use crate::file::{access, place};
 use crate::fs::{File, FileSystem};
 
 /// The held lock. Dropping it frees it.
@@ -41,14 +41,11 @@ fn interval(waited: Duration, random: u64) -> Duration {
 impl Lock {
     /// Tries once; `None` if somebody else holds it, or has just deleted its file.
     pub fn try_acquire(fs: &dyn FileSystem, path: &Path) -> Result<Option<Lock>, Error> {
-        let file = match fs.open_lock(path) {
+        let file = match open(fs, path) {
             // ERROR_SHARING_VIOLATION: somebody is about to delete it.
             Err(error) if cfg!(windows) && error.raw_os_error() == Some(32) => return Ok(None),
             opened => opened.context("open", path)?,
         };
-        if let Ok(dir) = fs.stat(place::parent(path)) {
-            place::give(&*file, dir.owner);
-        }
         if !file.try_lock().context("flock", path)? {
             return Ok(None);
         }
@@ -68,6 +65,25 @@ impl Lock {
             Ok(found) => Ok((found.stamp.dev, found.stamp.ino) == (held.dev, held.ino)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error).context("lstat", &self.path),
+        }
+    }
+}
+
+/// The lock file at a path, made where there is none. Others may make or delete it at any time.
+fn open(fs: &dyn FileSystem, path: &Path) -> io::Result<Box<dyn File>> {
+    const MOST_TRIES: usize = 10;
+    let mut tries = 0;
+    loop {
+        match fs.open_lock(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound && tries < MOST_TRIES => {}
+            opened => return opened,
+        }
+        tries += 1;
+        match fs.create_new(path) {
+            // Only this very file is given away: one that was there is whose it is.
+            Ok(made) => access::share_lock(fs, &*made, &path.with_extension(""), place::parent(path)),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
         }
     }
 }

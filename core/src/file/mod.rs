@@ -4,6 +4,7 @@
 //! the queue; one writer at a time takes all that is there and commits it at once (group commit), so a
 //! burst of a hundred calls costs one commit, and no timer delays a single one.
 
+pub(crate) mod access;
 pub(crate) mod batch;
 pub(crate) mod commit;
 pub(crate) mod lock;

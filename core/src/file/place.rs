@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Context, Error};
-use crate::fs::{File, FileKind, FileSystem, Stamp};
+use crate::fs::{FileKind, FileSystem, Stamp};
 
 /// The file that `path` leads to: links in the last component are followed, also to a file that is not
 /// there yet. Lock, temporary files and the directory sync belong to this one.
@@ -96,14 +96,6 @@ pub(crate) fn sync_above(fs: &dyn FileSystem, dir: &Path) {
     for above in dir.ancestors().skip(1) {
         // Some can't be synced by us (mode 0711, an automounter's), and nobody like us has made those.
         let _ = fs.sync_dir(above);
-    }
-}
-
-/// Gives a new file to the owner of what it replaces or of the directory it is made in, so that a run as
-/// root does not lock the user out. Anybody else may not give files away, and need not.
-pub(crate) fn give(file: &dyn File, owner: (u32, u32)) {
-    if file.stat().is_ok_and(|found| found.owner != owner) {
-        let _ = file.set_owner(owner);
     }
 }
 

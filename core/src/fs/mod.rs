@@ -8,7 +8,7 @@ mod real;
 
 pub use real::RealFs;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Debug;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -113,8 +113,10 @@ pub trait File: Debug + Send + Sync + io::Read {
     fn sync(&self) -> io::Result<()>;
     /// Sets the permission bits. Nothing on Windows.
     fn set_mode(&self, mode: u32) -> io::Result<()>;
-    /// Gives the file to an owner and group, where the process may. Nothing on Windows.
-    fn set_owner(&self, owner: (u32, u32)) -> io::Result<()>;
+    /// Gives the file to an owner, a group, or both, where the process may. Nothing on Windows.
+    fn set_owner(&self, user: Option<u32>, group: Option<u32>) -> io::Result<()>;
+    /// Sets one of the attributes that [`FileSystem::attributes`] tells.
+    fn set_attribute(&self, name: &OsStr, value: &[u8]) -> io::Result<()>;
     /// Takes the exclusive advisory lock; false if somebody else holds it.
     fn try_lock(&self) -> io::Result<bool>;
     /// Whether any change that follows a stat of the file is certain to get another change time, however soon it
@@ -134,8 +136,11 @@ pub trait FileSystem: Debug + Send + Sync {
     fn open(&self, path: &Path) -> io::Result<Box<dyn File>>;
     /// Creates a file for its owner alone (0600), and fails if anything is there, a link included.
     fn create_new(&self, path: &Path) -> io::Result<Box<dyn File>>;
-    /// Opens a lock file for writing, creating it (0600) if need be, never through a link.
+    /// Opens a lock file that is there, for writing, never through a link.
     fn open_lock(&self, path: &Path) -> io::Result<Box<dyn File>>;
+    /// What else belongs to the file that a path leads to and has to be taken over by one that replaces it: its access
+    /// list and the attributes that users have set. None where there are no such things.
+    fn attributes(&self, path: &Path) -> io::Result<Vec<(OsString, Vec<u8>)>>;
     /// Renames over whatever file is there, in one step.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Removes a file.

@@ -1,6 +1,6 @@
 //! The system's own files and clock.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, OpenOptions, TryLockError};
 use std::io::{self, IoSlice, Read, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -78,8 +78,18 @@ impl File for RealFile {
     }
 
     #[cfg(unix)]
-    fn set_owner(&self, (user, group): (u32, u32)) -> io::Result<()> {
-        std::os::unix::fs::fchown(&self.0, Some(user), Some(group))
+    fn set_owner(&self, user: Option<u32>, group: Option<u32>) -> io::Result<()> {
+        std::os::unix::fs::fchown(&self.0, user, group)
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "macos"))]
+    fn set_attribute(&self, name: &OsStr, value: &[u8]) -> io::Result<()> {
+        Ok(rustix::fs::fsetxattr(&self.0, name, value, rustix::fs::XattrFlags::empty())?)
+    }
+
+    #[cfg(not(any(target_os = "linux", target_os = "macos")))]
+    fn set_attribute(&self, _name: &OsStr, _value: &[u8]) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 
     #[cfg(not(unix))]
@@ -88,7 +98,7 @@ impl File for RealFile {
     }
 
     #[cfg(not(unix))]
-    fn set_owner(&self, _owner: (u32, u32)) -> io::Result<()> {
+    fn set_owner(&self, _user: Option<u32>, _group: Option<u32>) -> io::Result<()> {
         Ok(())
     }
 
@@ -134,10 +144,21 @@ impl FileSystem for RealFs {
 
     fn open_lock(&self, path: &Path) -> io::Result<Box<dyn File>> {
         let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        private(&mut options);
+        // Without O_CREAT, which systems refuse for what is there already and somebody else's, in directories that
+        // everybody may write to (fs.protected_regular), even to root.
+        options.read(true).write(true);
         as_lock(&mut options);
         Ok(Box::new(RealFile(options.open(path)?)))
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "macos"))]
+    fn attributes(&self, path: &Path) -> io::Result<Vec<(OsString, Vec<u8>)>> {
+        attributes(path)
+    }
+
+    #[cfg(not(any(target_os = "linux", target_os = "macos")))]
+    fn attributes(&self, _path: &Path) -> io::Result<Vec<(OsString, Vec<u8>)>> {
+        Ok(Vec::new())
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -171,9 +192,13 @@ impl FileSystem for RealFs {
         dir.metadata().map(drop)
     }
 
+    /// Whoever may write to the directory above can put something else in its place, but not have that given away.
     #[cfg(unix)]
     fn set_dir_owner(&self, dir: &Path, (user, group): (u32, u32)) -> io::Result<()> {
-        std::os::unix::fs::lchown(dir, Some(user), Some(group))
+        use rustix::fs::{Mode, OFlags};
+        let dir =
+            rustix::fs::open(dir, OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
+        std::os::unix::fs::fchown(dir, Some(user), Some(group))
     }
 
     // Windows opens no directory as a file; NTFS journals the rename itself.
@@ -236,6 +261,49 @@ fn sync(file: &fs::File) -> io::Result<()> {
         }
         synced => synced,
     }
+}
+
+/// What the kernel sets for every new file by itself (security.selinux) is left to it.
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+fn attributes(path: &Path) -> io::Result<Vec<(OsString, Vec<u8>)>> {
+    use rustix::io::Errno;
+    use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+    // No list and no value is longer on Linux (limits.h).
+    const MOST: usize = 64 * 1024;
+    let mut few = [0; 256];
+    let mut many = Vec::new();
+    let names = match rustix::fs::listxattr(path, &mut few[..]) {
+        Ok(length) => &few[..length],
+        Err(Errno::RANGE) => {
+            many.resize(MOST, 0);
+            let length = rustix::fs::listxattr(path, &mut many[..])?;
+            &many[..length]
+        }
+        Err(Errno::NOTSUP | Errno::NOSYS | Errno::NOENT) => &[],
+        Err(error) => return Err(error.into()),
+    };
+    let is_kept = |name: &[u8]| {
+        cfg!(target_os = "macos") || name == b"system.posix_acl_access" || name.starts_with(b"user.")
+    };
+    let mut kept = Vec::new();
+    for name in names.split(|&byte| byte == 0).filter(|name| !name.is_empty() && is_kept(name)) {
+        let mut value = vec![0; MOST];
+        match rustix::fs::getxattr(path, OsStr::from_bytes(name), &mut value[..]) {
+            Ok(length) => {
+                value.truncate(length);
+                kept.push((OsString::from_vec(name.to_vec()), value));
+            }
+            // Removed just now; or, on macOS, larger than what a data file has.
+            Err(Errno::RANGE) => {}
+            #[cfg(target_os = "linux")]
+            Err(Errno::NODATA) => {}
+            #[cfg(target_os = "macos")]
+            Err(Errno::NOATTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(kept)
 }
 
 #[cfg(unix)]

@@ -12,8 +12,8 @@ use crate::file::DataFile;
 use crate::file::batch::WriteOptions;
 use crate::file::commit::{Replaced, Turn};
 use crate::file::lock::{self, Lock};
-use crate::file::place;
 use crate::file::snapshot::Snapshot;
+use crate::file::{access, place};
 use crate::fs::Stat;
 use crate::records::Record;
 use crate::records::content::Content;
@@ -117,11 +117,7 @@ impl<R: Record> DataFile<R> {
                 if filled.stamp.size != bytes.len() as u64 {
                     return Err(std::io::Error::from(ErrorKind::WriteZero)).context("write", &backup);
                 }
-                place::give(&*copy, of.owner);
-                // Some file systems have one mode for all files, and refuse to set any.
-                if filled.mode != of.mode {
-                    copy.set_mode(of.mode).context("fchmod", &backup)?;
-                }
+                access::keep(fs, &*copy, &backup, &filled, path, of)?;
                 if durable {
                     copy.sync().context("fsync", &backup)?;
                     fs.sync_dir(place::parent(&backup)).context("fsync", place::parent(&backup))?;

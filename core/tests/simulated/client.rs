@@ -149,13 +149,17 @@ impl FileSystem for Client {
 
     fn open_lock(&self, path: &Path) -> io::Result<Box<dyn File>> {
         self.enter(Op::OpenLock, path, None)?;
-        // Found or created in one step, as the system does it: another process may be about to create it, too.
-        let id = self.world(|world| match world.find(path, false)? {
-            Found { id: Some(id), .. } if matches!(world.nodes[id].body, Body::File { .. }) => Ok(id),
-            Found { id: Some(_), .. } => Err(io::Error::other("not a regular file")),
-            at => world.create_at(at, file(), 0o600),
+        // Found and opened in one step: another process may be about to delete it.
+        let id = self.world(|world| match world.lookup(path, false)? {
+            id if matches!(world.nodes[id].body, Body::File { .. }) => Ok(id),
+            _ => Err(io::Error::other("not a regular file")),
         })?;
         Ok(self.opened(path, id, true))
+    }
+
+    fn attributes(&self, path: &Path) -> io::Result<Vec<(OsString, Vec<u8>)>> {
+        self.enter(Op::Attributes, path, None)?;
+        self.world(|world| Ok(world.nodes[world.lookup(path, true)?].attributes.clone()))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

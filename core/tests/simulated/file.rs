@@ -1,5 +1,6 @@
 //! An open file of the simulated world.
 
+use std::ffi::OsStr;
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -112,13 +113,31 @@ impl File for OpenFile {
         })
     }
 
-    fn set_owner(&self, owner: (u32, u32)) -> io::Result<()> {
+    fn set_owner(&self, user: Option<u32>, group: Option<u32>) -> io::Result<()> {
         self.enter(Op::SetOwner)?;
         self.client.world(|world| {
-            world.nodes[self.id].owner = owner;
+            let owner = world.nodes[self.id].owner;
+            let new = (user.unwrap_or(owner.0), group.unwrap_or(owner.1));
+            let may_give = |groups: &[u32]| new.0 == owner.0 && (new.1 == owner.1 || groups.contains(&new.1));
+            if world.groups.as_deref().is_some_and(|groups| !may_give(groups)) {
+                return Err(io::Error::from_raw_os_error(1));
+            }
+            world.nodes[self.id].owner = new;
             world.touched(self.id);
-        });
-        Ok(())
+            Ok(())
+        })
+    }
+
+    fn set_attribute(&self, name: &OsStr, value: &[u8]) -> io::Result<()> {
+        self.enter(Op::SetAttribute)?;
+        self.client.world(|world| {
+            if world.refuses_attributes {
+                return Err(ErrorKind::Unsupported.into());
+            }
+            world.nodes[self.id].attributes.push((name.to_owned(), value.to_owned()));
+            world.touched(self.id);
+            Ok(())
+        })
     }
 
     fn try_lock(&self) -> io::Result<bool> {

@@ -42,6 +42,7 @@ pub struct Node {
     pub body: Body,
     pub mode: u32,
     pub owner: (u32, u32),
+    pub attributes: Vec<(OsString, Vec<u8>)>,
     pub mtime: FileTime,
     pub ctime: FileTime,
     /// Whether somebody has seen the times since they were last changed.

@@ -25,6 +25,8 @@ pub enum Op {
     Sync,
     SetMode,
     SetOwner,
+    Attributes,
+    SetAttribute,
     TryLock,
 }
 

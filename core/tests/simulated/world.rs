@@ -45,8 +45,12 @@ pub struct World {
     last_exact: FileTime,
     /// Whose files are made.
     pub user: (u32, u32),
+    /// The groups of a user who may not give files away; `None` for root.
+    pub groups: Option<Vec<u32>>,
     /// Whether permission bits can't be set.
     pub refuses_modes: bool,
+    /// Whether access lists and attributes can't be set.
+    pub refuses_attributes: bool,
     /// Whether the file system counts as local.
     pub local: bool,
     /// A directory whose files are on a network all the same.
@@ -80,7 +84,9 @@ impl World {
             multigrain: false,
             last_exact: FileTime::default(),
             user: (1000, 1000),
+            groups: None,
             refuses_modes: false,
+            refuses_attributes: false,
             local: true,
             network: None,
             over_open_files: OverOpenFiles::Replace,
@@ -176,6 +182,7 @@ impl World {
             body,
             mode,
             owner: self.user,
+            attributes: Vec::new(),
             mtime,
             ctime,
             seen: false,
