@@ -59,7 +59,7 @@ fn a_plain_store_that_never_rests_keeps_no_call_waiting_for_ever() {
             let (client, store) = trusted();
             store.processes.apply(vec![put(&process("p9", "running", 1))], WriteOptions::default()).unwrap();
             let theirs = text(0).replace("turn 0", &prompt);
-            write_before_every(call, &client, theirs, 500);
+            write_before_every(call, &client, theirs, 20_000);
             let receipt = store.processes.apply(vec![merge(id)], WriteOptions::default()).unwrap();
             assert_eq!(receipt.results[0].as_ref().unwrap().count, usize::from(id == "p1"));
             assert_eq!(receipt.commit.retries, 64, "{call:?}, {} bytes", prompt.len());

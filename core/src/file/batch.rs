@@ -15,11 +15,13 @@ pub struct WriteOptions {
     pub durable: bool,
     /// How long to wait for the lock of another process.
     pub lock_timeout: Duration,
+    /// Append what changes to a journal, instead of replacing the file each time.
+    pub journal: bool,
 }
 
 impl Default for WriteOptions {
     fn default() -> Self {
-        WriteOptions { durable: true, lock_timeout: Duration::from_secs(10) }
+        WriteOptions { durable: true, lock_timeout: Duration::from_secs(10), journal: false }
     }
 }
 

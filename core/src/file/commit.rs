@@ -30,15 +30,16 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Context, Error};
 use crate::file::batch::{Batch, CommitStats, Receipt};
-use crate::file::lock::Lock;
+use crate::file::journal::{Appended, Identity};
+use crate::file::lock::{self, Lock};
 use crate::file::pin::Pin;
 use crate::file::snapshot::Snapshot;
-use crate::file::state::State;
+use crate::file::state::{State, View};
 use crate::file::{access, place};
-use crate::fs::{File, Stamp, Stat};
+use crate::fs::{File, FileTime, Stamp, Stat};
 use crate::records::Record;
 use crate::records::content::Content;
-use crate::records::draft::Draft;
+use crate::records::draft::{self, Draft};
 
 /// Files of so many bytes are compared on a thread of their own; below, starting one takes longer.
 const LARGE: u64 = 128 * 1024;
@@ -65,9 +66,19 @@ pub(crate) struct Turn {
 pub(crate) struct Settled<R> {
     pub receipts: Vec<Receipt<R>>,
     /// Perhaps the last pin of the file that was replaced. Freeing its blocks takes time that nobody need wait for.
-    pub retired: Option<Arc<Snapshot<R>>>,
+    pub retired: Option<Arc<View<R>>>,
     pub bytes: u64,
     pub restarts: usize,
+}
+
+/// How a new file was made.
+pub(crate) struct Made {
+    /// When that began, by both clocks.
+    pub began: FileTime,
+    pub uptime: Duration,
+    pub tells_each_change: bool,
+    /// Its stamp once all was written.
+    pub written: Option<Stamp>,
 }
 
 pub(crate) enum Committed<R> {
@@ -89,6 +100,25 @@ pub(crate) enum Replaced {
 }
 
 impl<R: Record> State<R> {
+    /// The lock of a file that is there.
+    pub(crate) fn wait_for_turn(&self, timeout: Duration) -> Result<Option<Turn>, Error> {
+        let began = Instant::now();
+        loop {
+            let target = place::resolve(&*self.fs, &self.path)?;
+            if place::stamp(&*self.fs, &target)?.is_none() {
+                return Ok(None);
+            }
+            let path = lock::path_for(&target);
+            if let Some(lock) = Lock::try_acquire(&*self.fs, &path)? {
+                return Ok(Some(Turn { lock, target }));
+            }
+            if began.elapsed() >= timeout {
+                return Err(Error::Locked { path, waited: began.elapsed() });
+            }
+            lock::pause(began.elapsed());
+        }
+    }
+
     /// Applies all batches to the newest state and replaces the file once.
     pub(crate) fn commit(&self, turn: &Turn, group: &[Batch<R>]) -> Result<Committed<R>, Error> {
         let durable = group.iter().any(|batch| batch.options.durable);
@@ -102,12 +132,13 @@ impl<R: Record> State<R> {
                 let refused = Err(refusal).context("rename", &turn.target);
                 return refused.map_err(|error| error.because(obstacle.words()));
             }
+            let journal = group.iter().any(|batch| batch.options.journal);
             // Right after a commit the stamp is young, and the file has to be compared. For a large one that
             // takes as long as writing it, so both are done at once; see `fill_and_verify`.
-            let likely = if restarts == 0 { self.likely(&turn.target, LARGE) } else { None };
-            let base = likely.map_or_else(|| self.refresh(&turn.target), Ok)?;
-            let (receipts, content) = apply(&base.content, group);
-            let Some(content) = content else {
+            let likely = if restarts == 0 && !journal { self.likely(&turn.target, LARGE) } else { None };
+            let base = likely.map_or_else(|| self.refresh(&turn.target, true), Ok)?;
+            let (receipts, made) = apply(&base.content, group);
+            let Some((content, changes)) = made else {
                 if !insist && !self.is_verified(&base, &turn.target)? {
                     continue;
                 }
@@ -122,6 +153,16 @@ impl<R: Record> State<R> {
                 place::sync_above(&*self.fs, place::parent(&turn.target));
             }
             let content = Arc::new(content);
+            if journal && !insist && takes_journal(&base) {
+                match self.append(turn, &base, content.clone(), &changes, durable)? {
+                    Appended::Yes(bytes) => {
+                        return Ok(Committed::Done(Settled { receipts, retired: None, bytes, restarts }));
+                    }
+                    Appended::Overtaken => continue,
+                    Appended::LostLock => return Ok(Committed::LostLock),
+                    Appended::Impossible => {}
+                }
+            }
             let crowded = self.retired.are_left();
             match self.replace(turn, &base, content.clone(), durable, insist, deadline) {
                 // What this writer has replaced itself may have been in the way. It adds nothing while it is here, so
@@ -145,7 +186,7 @@ impl<R: Record> State<R> {
     pub(crate) fn replace(
         &self,
         turn: &Turn,
-        base: &Snapshot<R>,
+        base: &View<R>,
         content: Arc<Content<R>>,
         durable: bool,
         insist: bool,
@@ -156,17 +197,16 @@ impl<R: Record> State<R> {
         let (began, uptime) = (fs.now(), fs.uptime());
         let tmp = place::unique_tmp(target);
         let mut file = fs.create_new(&tmp).context("open", &tmp)?;
-        let may_keep_open = self.may_keep_open();
-        let tells_each_change = may_keep_open && file.tells_each_change();
+        let tells_each_change = self.may_keep_open() && file.tells_each_change();
+        // What a journal holds is durable, and is to be so in the file that takes its place.
+        let durable = durable || base.journal.is_some();
         let filled = if insist {
             self.fill(&mut *file, &tmp, target, &content, durable).map(Some)
         } else {
             self.fill_and_verify(&mut *file, &tmp, turn, base, &content, durable)
         };
         let written = filled.as_ref().ok().copied().flatten();
-        // For the snapshot, while the inode is certain to be that of the file just written. Without it the next read
-        // compares bytes.
-        let reader = written.filter(|_| may_keep_open).and_then(|_| fs.open(&tmp).ok());
+        let reader = written.and_then(|_| self.reader(&tmp));
         // An open file may be no file that can be renamed, an upload ends when it is closed, and no disk can be mounted
         // read-only while a handle for writing is open.
         drop(file);
@@ -181,6 +221,14 @@ impl<R: Record> State<R> {
                 Ok(Replaced::Yes)
             }
         });
+        let mut journal = None;
+        let ready = ready.and_then(|ready| match (ready, &base.journal) {
+            (Replaced::Yes, Some(known)) => {
+                journal = self.note(known, Identity::of(&content.parts()), known.end)?;
+                Ok(if journal.is_some() { Replaced::Yes } else { Replaced::Overtaken })
+            }
+            (ready, _) => Ok(ready),
+        });
         let renamed = match ready {
             Ok(Replaced::Yes) => self.rename(&tmp, target, deadline),
             otherwise => otherwise,
@@ -194,21 +242,17 @@ impl<R: Record> State<R> {
             return renamed;
         }
         // Readers find the new file from here on: published at once, none of them reads it while the directory is synced.
-        let found = reader.as_ref().map_or_else(|| fs.stat(target), |reader| reader.stat());
-        if let Ok(Stat { stamp, .. }) = found {
-            let is_same = |written: &Stamp| (written.dev, written.ino) == (stamp.dev, stamp.ino);
-            self.publish(match (reader, written.filter(is_same)) {
-                (Some(reader), Some(written)) => {
-                    let snapshot = Snapshot::pinned(content, stamp, began, Pin::new(reader));
-                    let is_certain = tells_each_change && written.mtime == stamp.mtime;
-                    if is_certain { snapshot.vouched_for() } else { snapshot }
-                }
-                _ => Snapshot::unpinned(content, stamp, began, fs.uptime(), uptime),
-            });
+        let made = Made { began, uptime, tells_each_change, written };
+        if let Some(snapshot) = self.taken(reader, target, content, &made) {
+            let journal = journal.as_ref().map(|journal| journal.position.clone());
+            self.publish(View { journal, ..View::of(snapshot) });
         }
         if durable {
             let dir = place::parent(target);
             fs.sync_dir(dir).context("fsync", dir).map_err(Error::after_commit)?;
+        }
+        if let Some(journal) = journal {
+            self.end(journal);
         }
         Ok(Replaced::Yes)
     }
@@ -216,7 +260,7 @@ impl<R: Record> State<R> {
     /// Leaves the temporary file's name free. SMB, though, marks a file that it can't replace for deletion: it is gone, or
     /// will be when the last handle is closed. Then the temporary file is all that there is, and gets a name that
     /// no writer sweeps.
-    fn give_up(&self, tmp: &Path, target: &Path, base: &Snapshot<R>, error: Error) -> Error {
+    fn give_up(&self, tmp: &Path, target: &Path, base: &View<R>, error: Error) -> Error {
         let is_there = matches!(place::stamp(&*self.fs, target), Ok(Some(_)));
         let error =
             error.because("another program has the file open, and this file system can't replace it then");
@@ -238,12 +282,12 @@ impl<R: Record> State<R> {
         file: &mut dyn File,
         tmp: &Path,
         turn: &Turn,
-        base: &Snapshot<R>,
+        base: &View<R>,
         content: &Content<R>,
         durable: bool,
     ) -> Result<Option<Stamp>, Error> {
         let target = &*turn.target;
-        if base.is_current(base.stamp(), self.fs.now()) || base.content.size() < LARGE {
+        if base.file.is_current(base.stamp(), self.fs.now()) || base.content.size() < LARGE {
             return self.fill(file, tmp, target, content, durable).map(Some);
         }
         std::thread::scope(|scope| {
@@ -260,16 +304,16 @@ impl<R: Record> State<R> {
     }
 
     /// Whether the file holds what `base` holds. It is read and compared where the stamp is not enough.
-    fn is_verified(&self, base: &Snapshot<R>, target: &Path) -> Result<bool, Error> {
-        if base.is_current(base.stamp(), self.fs.now()) {
+    fn is_verified(&self, base: &View<R>, target: &Path) -> Result<bool, Error> {
+        if base.file.is_current(base.stamp(), self.fs.now()) {
             return Ok(true);
         }
-        let now = self.refresh(target)?;
+        let now = self.refresh(target, true)?;
         Ok(Arc::ptr_eq(&now.content, &base.content) && now.stamp() == base.stamp())
     }
 
     /// Makes the temporary file all that the data file is to be, and returns its stamp once all is written.
-    fn fill(
+    pub(crate) fn fill(
         &self,
         file: &mut dyn File,
         tmp: &Path,
@@ -294,8 +338,52 @@ impl<R: Record> State<R> {
         if filled.stamp.size != content.size() {
             return Err(std::io::Error::from(ErrorKind::WriteZero)).context("write", tmp);
         }
+        self.dress(file, tmp, target, &filled)?;
+        // A sync that failed is never repeated on the same file: the kernel may have dropped the pages. On a network,
+        // what can't be written is told by nothing but a sync and by closing the file, of which std tells no errors.
+        if durable || self.fs.has_identity() && !self.may_keep_open() {
+            file.sync().context("fsync", tmp)?;
+        }
+        Ok(filled.stamp)
+    }
+
+    /// A handle to read a new file that has been written, for its snapshot, while the inode is certain to be that of this
+    /// file. Without it the next read compares bytes.
+    pub(crate) fn reader(&self, tmp: &Path) -> Option<Box<dyn File>> {
+        if self.may_keep_open() { self.fs.open(tmp).ok() } else { None }
+    }
+
+    /// The snapshot of a new file that has taken its place.
+    pub(crate) fn taken(
+        &self,
+        reader: Option<Box<dyn File>>,
+        target: &Path,
+        content: Arc<Content<R>>,
+        made: &Made,
+    ) -> Option<Snapshot<R>> {
+        let found = reader.as_ref().map_or_else(|| self.fs.stat(target), |reader| reader.stat());
+        let stamp = found.ok()?.stamp;
+        let is_same = |written: &Stamp| (written.dev, written.ino) == (stamp.dev, stamp.ino);
+        Some(match (reader, made.written.filter(is_same)) {
+            (Some(reader), Some(written)) => {
+                let snapshot = Snapshot::pinned(content, stamp, made.began, Pin::new(reader));
+                let is_certain = made.tells_each_change && written.mtime == stamp.mtime;
+                if is_certain { snapshot.vouched_for() } else { snapshot }
+            }
+            _ => Snapshot::unpinned(content, stamp, made.began, self.fs.uptime(), made.uptime),
+        })
+    }
+
+    /// Makes a new file one for those who may read and write the data file.
+    pub(crate) fn dress(
+        &self,
+        file: &mut dyn File,
+        tmp: &Path,
+        target: &Path,
+        filled: &Stat,
+    ) -> Result<(), Error> {
         match self.fs.stat(target) {
-            Ok(old) => access::keep(&*self.fs, file, tmp, &filled, target, &old)?,
+            Ok(old) => access::keep(&*self.fs, file, tmp, filled, target, &old)?,
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 if let Ok(dir) = self.fs.stat(place::parent(target)) {
                     // A run as root does not lock the user out. Anybody else may not give files away, and need not.
@@ -305,15 +393,15 @@ impl<R: Record> State<R> {
             // Going on without knowing the mode would change it.
             Err(error) => return Err(error).context("stat", target),
         }
-        // A sync that failed is never repeated on the same file: the kernel may have dropped the pages. On a network,
-        // what can't be written is told by nothing but a sync and by closing the file, of which std tells no errors.
-        if durable || self.fs.has_identity() && !self.may_keep_open() {
-            file.sync().context("fsync", tmp)?;
-        }
-        Ok(filled.stamp)
+        Ok(())
     }
 
-    fn rename(&self, tmp: &Path, target: &Path, deadline: Option<Instant>) -> Result<Replaced, Error> {
+    pub(crate) fn rename(
+        &self,
+        tmp: &Path,
+        target: &Path,
+        deadline: Option<Instant>,
+    ) -> Result<Replaced, Error> {
         const FIRST_WAIT: Duration = Duration::from_millis(5);
         const LONGEST_WAIT: Duration = Duration::from_millis(80);
         let fs = &*self.fs;
@@ -382,11 +470,19 @@ fn is_transient(error: &std::io::Error) -> bool {
         || (cfg!(windows) && matches!(error.raw_os_error(), Some(32 | 33)))
 }
 
-/// The receipts of all batches, and the new content if there is one.
-pub(crate) fn apply<R: Record>(
-    base: &Content<R>,
-    group: &[Batch<R>],
-) -> (Vec<Receipt<R>>, Option<Content<R>>) {
+/// Whether what changes this state can be told by lines of a journal: not where there is no file yet, where others have
+/// written the file that the journal was for, or where an id is held twice.
+fn takes_journal<R: Record>(base: &View<R>) -> bool {
+    base.stamp().is_some()
+        && !base.content.has_twins()
+        && base.journal.as_ref().is_none_or(|known| known.fits && !known.sealed)
+}
+
+/// The receipts of all batches, and the new content with what makes it differ, if it does.
+pub(crate) fn apply<'a, R: Record>(
+    base: &'a Content<R>,
+    group: &'a [Batch<R>],
+) -> (Vec<Receipt<R>>, Option<draft::Made<'a, R>>) {
     let mut draft = Draft::new(base);
     let receipts = group
         .iter()

@@ -7,6 +7,7 @@
 pub(crate) mod access;
 pub(crate) mod batch;
 pub(crate) mod commit;
+mod journal;
 pub(crate) mod lock;
 pub(crate) mod pin;
 pub(crate) mod place;
@@ -16,7 +17,7 @@ pub(crate) mod state;
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, mpsc};
 use std::time::Instant;
 
@@ -39,7 +40,9 @@ struct Queue<R> {
 
 /// A data file.
 pub struct DataFile<R> {
-    pub(crate) state: State<R>,
+    pub(crate) state: Arc<State<R>>,
+    /// Whether a journal is being folded into its file.
+    folding: Arc<AtomicBool>,
     queue: Mutex<Queue<R>>,
     /// Held by a writer from before its commit is visible until all its batches have been told.
     settling: Mutex<()>,
@@ -49,7 +52,8 @@ impl<R: Record> DataFile<R> {
     /// The file at an absolute path. Touches nothing.
     pub fn new(fs: Arc<dyn FileSystem>, path: PathBuf) -> Self {
         DataFile {
-            state: State::new(fs, path),
+            state: Arc::new(State::new(fs, path)),
+            folding: Arc::default(),
             queue: Mutex::new(Queue { waiting: VecDeque::new(), writing: false }),
             settling: Mutex::new(()),
         }
@@ -95,6 +99,16 @@ impl<R: Record> DataFile<R> {
             self.write_queued();
         }
         receiver.recv().unwrap_or_else(|_| Err(Error::Internal("the writer is gone".into())))
+    }
+
+    /// Makes the file what it and its journal are together, and ends the journal. False where there is none.
+    pub fn checkpoint(&self, options: WriteOptions) -> Result<bool, Error> {
+        guarded(|| self.state.checkpoint(options.lock_timeout, false))
+    }
+
+    /// The size of the journal in bytes, as of now; 0 if there is none.
+    pub fn journal_size(&self) -> Result<u64, Error> {
+        self.state.journal_size()
     }
 
     /// Queues a batch for the writer, which runs on `runtime`. Batches are applied in the order of these calls.
@@ -152,9 +166,26 @@ impl<R: Record> DataFile<R> {
                     if let Some(replaced) = retired {
                         self.state.retired.add(replaced);
                     }
+                    self.fold_if_needed();
                 }
                 Err(error) => reject(group, &error),
             }
+        }
+    }
+
+    /// A journal that has outgrown its file is folded into it while the next calls go on.
+    fn fold_if_needed(&self) {
+        if !self.state.needs_checkpoint() || self.folding.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let (state, folding) = (self.state.clone(), self.folding.clone());
+        let fold = move || {
+            state.checkpoint_behind();
+            folding.store(false, Ordering::Release);
+        };
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => threads::spawn(&runtime, move |_| fold()),
+            Err(_) => fold(),
         }
     }
 

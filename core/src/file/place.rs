@@ -130,13 +130,20 @@ pub(crate) fn is_tmp_of(file: &Path, name: &OsString) -> bool {
 /// refusal; what can't be removed now is tried again at the next commit.
 pub(crate) fn sweep(fs: &dyn FileSystem, file: &Path) -> Option<std::io::Error> {
     let dir = parent(file);
+    let journal = beside(file, ".journal");
     let mut refusal = None;
     for name in fs.list(dir).unwrap_or_default() {
-        if is_tmp_of(file, &name) {
+        if is_tmp_of(&journal, &name) || is_tmp_of(file, &name) && !is_checkpoint(fs, &dir.join(&name)) {
             refusal = fs.remove(&dir.join(name)).err().or(refusal);
         }
     }
     refusal
+}
+
+/// Whether a checkpoint is being written to a temporary file, which is done without the lock: its writer holds a lock on
+/// the file itself, which the kernel frees.
+fn is_checkpoint(fs: &dyn FileSystem, tmp: &Path) -> bool {
+    fs.open_writable(tmp).and_then(|file| file.try_lock()).is_ok_and(|is_free| !is_free)
 }
 
 /// 64 random bits, from the keys that std draws for each hasher.

@@ -7,10 +7,10 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::file::snapshot::Snapshot;
+use crate::file::state::View;
 
 pub(crate) struct Retired<R> {
-    waiting: Mutex<Vec<Arc<Snapshot<R>>>>,
+    waiting: Mutex<Vec<Arc<View<R>>>>,
     /// Held while files are being freed.
     freeing: Mutex<()>,
     /// How many are not freed yet.
@@ -22,9 +22,9 @@ impl<R> Retired<R> {
         Retired { waiting: Mutex::default(), freeing: Mutex::default(), left: AtomicUsize::new(0) }
     }
 
-    pub fn add(&self, snapshot: Arc<Snapshot<R>>) {
+    pub fn add(&self, view: Arc<View<R>>) {
         self.left.fetch_add(1, Ordering::AcqRel);
-        lock(&self.waiting).push(snapshot);
+        lock(&self.waiting).push(view);
     }
 
     /// Whether some may still have their blocks.

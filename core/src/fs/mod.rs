@@ -106,11 +106,19 @@ pub trait File: Debug + Send + Sync + io::Read {
     fn read_all(&mut self, size: u64) -> io::Result<Vec<u8>>;
     /// Writes all `parts` in order at the current position.
     fn write_all(&mut self, parts: &[&[u8]]) -> io::Result<()>;
+    /// All bytes from `offset` on. Memory is reserved fallibly.
+    fn read_from(&mut self, offset: u64) -> io::Result<Vec<u8>>;
+    /// Writes all bytes at `offset`, where the file ends.
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()>;
+    /// Cuts the file to so many bytes.
+    fn truncate(&self, length: u64) -> io::Result<()>;
     /// Asks the system to begin to put a part of what was written on the disk, without waiting for it. Promises nothing:
     /// the next sync waits for it, and tells what went wrong with it.
     fn start_writing_back(&self, _offset: u64, _length: u64) {}
     /// Makes content and length survive a power loss.
     fn sync(&self) -> io::Result<()>;
+    /// The same with no more of its metadata than it takes to read the content.
+    fn sync_data(&self) -> io::Result<()>;
     /// Sets the permission bits. Nothing on Windows.
     fn set_mode(&self, mode: u32) -> io::Result<()>;
     /// Gives the file to an owner, a group, or both, where the process may. Nothing on Windows.
@@ -141,6 +149,8 @@ pub trait FileSystem: Debug + Send + Sync {
     /// What else belongs to the file that a path leads to and has to be taken over by one that replaces it: its access
     /// list and the attributes that users have set. None where there are no such things.
     fn attributes(&self, path: &Path) -> io::Result<Vec<(OsString, Vec<u8>)>>;
+    /// Opens a file that is there for reading and writing, never through a link.
+    fn open_writable(&self, path: &Path) -> io::Result<Box<dyn File>>;
     /// Renames over whatever file is there, in one step.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Removes a file.

@@ -60,6 +60,25 @@ impl File for RealFile {
         Ok(())
     }
 
+    fn read_from(&mut self, offset: u64) -> io::Result<Vec<u8>> {
+        let rest = self.0.metadata()?.len().saturating_sub(offset);
+        let rest = usize::try_from(rest).map_err(|_| io::ErrorKind::OutOfMemory)?;
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(rest.saturating_add(1)).map_err(|_| io::ErrorKind::OutOfMemory)?;
+        self.0.seek(io::SeekFrom::Start(offset))?;
+        self.0.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.0.seek(io::SeekFrom::Start(offset))?;
+        self.0.write_all(bytes)
+    }
+
+    fn truncate(&self, length: u64) -> io::Result<()> {
+        self.0.set_len(length)
+    }
+
     /// Of dirty pages, Linux begins to write back those that won't be needed (mm/fadvise.c), and keeps them.
     #[cfg(target_os = "linux")]
     fn start_writing_back(&self, offset: u64, length: u64) {
@@ -69,6 +88,11 @@ impl File for RealFile {
 
     fn sync(&self) -> io::Result<()> {
         sync(&self.0)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        // Elsewhere std asks for no less than `sync` does, or has to be asked in the same roundabout way.
+        if cfg!(target_os = "linux") { self.0.sync_data() } else { sync(&self.0) }
     }
 
     #[cfg(unix)]
@@ -159,6 +183,13 @@ impl FileSystem for RealFs {
     #[cfg(not(any(target_os = "linux", target_os = "macos")))]
     fn attributes(&self, _path: &Path) -> io::Result<Vec<(OsString, Vec<u8>)>> {
         Ok(Vec::new())
+    }
+
+    fn open_writable(&self, path: &Path) -> io::Result<Box<dyn File>> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true);
+        unlinked(&mut options);
+        Ok(Box::new(RealFile(options.open(path)?)))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -324,10 +355,16 @@ fn nonblocking(options: &mut OpenOptions) {
 
 /// Never through a link.
 #[cfg(unix)]
-fn as_lock(options: &mut OpenOptions) {
+fn unlinked(options: &mut OpenOptions) {
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
     std::os::unix::fs::OpenOptionsExt::custom_flags(options, flags.bits() as i32);
 }
+
+#[cfg(not(unix))]
+fn unlinked(_options: &mut OpenOptions) {}
+
+#[cfg(unix)]
+use unlinked as as_lock;
 
 #[cfg(not(unix))]
 fn private(_options: &mut OpenOptions) {}

@@ -73,6 +73,39 @@ fn new_line(out: &mut Vec<u8>, depth: usize, most: usize) -> Option<()> {
     Some(())
 }
 
+/// Whether two valid JSON texts differ in nothing but the white space between their tokens.
+pub fn has_same_tokens(one: &[u8], other: &[u8]) -> bool {
+    let is_space = |byte: Option<&u8>| matches!(byte, None | Some(b' ' | b'\n' | b'\r' | b'\t'));
+    let same = one.iter().zip(other).take_while(|(one, other)| one == other).count();
+    if same == one.len() && same == other.len() {
+        return true;
+    }
+    // Most texts that differ do so in a token, and no more has to be looked at.
+    if !is_space(one.get(same)) && !is_space(other.get(same)) {
+        return false;
+    }
+    tokens(one).eq(tokens(other))
+}
+
+/// The tokens of valid JSON, in pieces: all that stands between two blanks or strings is one.
+pub fn tokens(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        at += text[at..].iter().take_while(|byte| matches!(byte, b' ' | b'\n' | b'\r' | b'\t')).count();
+        let start = at;
+        at = match *text.get(at)? {
+            b'"' => string_end(text, at + 1),
+            b'{' | b'}' | b'[' | b']' | b',' | b':' => at + 1,
+            _ => {
+                let is_scalar =
+                    |byte: &&u8| !matches!(byte, b' ' | b'\n' | b'\r' | b'\t' | b',' | b':' | b'}' | b']');
+                at + text[at..].iter().take_while(is_scalar).count()
+            }
+        };
+        Some(&text[start..at])
+    })
+}
+
 /// The offset behind the closing quote of the string whose content begins at `at`.
 pub fn string_end(bytes: &[u8], mut at: usize) -> usize {
     while let Some(found) = memchr::memchr2(b'"', b'\\', &bytes[at..]) {
@@ -107,6 +140,16 @@ mod tests {
     fn laying_out_twice_changes_nothing() {
         let once = laid_out(r#"{"a":{"b":[[],{},"x",null,true,-0]}}"#, 1);
         assert_eq!(laid_out(&once, 1), once);
+    }
+
+    #[test]
+    fn texts_that_differ_in_white_space_alone_have_the_same_tokens() {
+        let same = |one: &str, other: &str| has_same_tokens(one.as_bytes(), other.as_bytes());
+        assert!(same(r#"{"a":[1,true,"x y"]}"#, "{ \"a\" :\n[1 ,\ttrue, \"x y\" ] }"));
+        for other in [r#"{"a":"xy"}"#, r#"{"a":"x  y"}"#, r#"{"a":"x y","b":1}"#, r#"{"a":"x y"} "#] {
+            assert_eq!(same(r#"{"a":"x y"}"#, other), other.ends_with(' '), "{other}");
+        }
+        assert!(!same("[1,23]", "[12,3]") && !same("[1, 2]", "[12]"));
     }
 
     #[test]

@@ -20,6 +20,23 @@ pub fn decode(token: &str) -> Option<Cow<'_, [u8]>> {
     serde_json::Deserializer::from_str(token).deserialize_bytes(Bytes).ok().map(Cow::Owned)
 }
 
+/// A JSON string token with this content, given as WTF-8.
+pub fn encode(wtf8: &[u8]) -> String {
+    let mut token = String::with_capacity(wtf8.len() + 2);
+    token.push('"');
+    for unit in char::decode_utf16(to_utf16(wtf8)) {
+        match unit {
+            Ok('"') => token.push_str("\\\""),
+            Ok('\\') => token.push_str("\\\\"),
+            Ok(control) if control < ' ' => token.push_str(&format!("\\u{:04x}", u32::from(control))),
+            Ok(other) => token.push(other),
+            Err(lone) => token.push_str(&format!("\\u{:04x}", lone.unpaired_surrogate())),
+        }
+    }
+    token.push('"');
+    token
+}
+
 struct Bytes;
 
 impl Visitor<'_> for Bytes {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::error::Error;
+use crate::json::layout;
 use crate::records::content::Content;
 use crate::records::filter::Filter;
 use crate::records::{Patch, Record};
@@ -90,6 +91,20 @@ impl<R> Done<R> {
     }
 }
 
+/// What a draft has done to the records of its base, for those who have to tell it to others.
+#[derive(Clone, Debug)]
+pub(crate) enum Change<'a, R> {
+    /// This record was added at the end, or took the place of the one with its id.
+    Put(Arc<R>),
+    /// These fields were merged into the record with the id of this one.
+    Set(Arc<R>, &'a Patch),
+    /// The record with the id of this one was removed.
+    Remove(Arc<R>),
+}
+
+/// A new content, and what makes it differ from the one that it was made from.
+pub(crate) type Made<'a, R> = (Content<R>, Vec<Change<'a, R>>);
+
 /// A content in the making.
 #[derive(Debug)]
 pub(crate) struct Draft<'a, R> {
@@ -99,7 +114,7 @@ pub(crate) struct Draft<'a, R> {
     live: usize,
     /// Places that differ from the base's: `None` where the id is gone.
     places: HashMap<Arc<[u8]>, Option<usize>>,
-    changed: bool,
+    changes: Vec<Change<'a, R>>,
     /// The cap of the additions since the last pruning, if any.
     prune_to: Option<usize>,
     pruned: Vec<Arc<R>>,
@@ -112,14 +127,14 @@ impl<'a, R: Record> Draft<'a, R> {
             records: base.records().iter().cloned().map(Some).collect(),
             live: base.records().len(),
             places: HashMap::new(),
-            changed: false,
+            changes: Vec::new(),
             prune_to: None,
             pruned: Vec::new(),
         }
     }
 
     /// Applies one mutation. One that is refused changes nothing.
-    pub fn apply(&mut self, mutation: &Mutation<R>) -> Result<Done<R>, Error> {
+    pub fn apply(&mut self, mutation: &'a Mutation<R>) -> Result<Done<R>, Error> {
         // Pruning once after a run of additions leaves the same records as pruning after each of them, as
         // long as nothing else comes in between.
         match mutation {
@@ -128,13 +143,8 @@ impl<'a, R: Record> Draft<'a, R> {
             _ => self.retain(),
         }
         match mutation {
-            Mutation::Put { record, cap } => {
-                let record = record.clone()?;
-                self.put(record.clone());
-                self.prune_to = *cap;
-                Ok(Done { count: 1, record: Some(record), removed: Vec::new() })
-            }
-            Mutation::PutText { text, cap } => self.apply(&Mutation::put(text, *cap)),
+            Mutation::Put { record, cap } => Ok(self.put(record.clone()?, *cap)),
+            Mutation::PutText { text, cap } => Ok(self.put(Arc::new(R::create(text)?), *cap)),
             Mutation::Merge { id, patch } => self.merge(id, patch),
             Mutation::MergeSeen { seen, patch } => match self.get(seen.id()) {
                 Some(now) if now.text() == seen.text() => self.merge(seen.id(), patch),
@@ -145,15 +155,17 @@ impl<'a, R: Record> Draft<'a, R> {
         }
     }
 
-    /// The new content; `None` where nothing changed.
-    pub fn finish(mut self) -> Option<Content<R>> {
+    /// The new content and what makes it differ from the base; `None` where nothing changed.
+    pub fn finish(mut self) -> Option<Made<'a, R>> {
         self.retain();
-        if !self.changed {
+        if self.changes.is_empty() {
             return None;
         }
         let same_places = self.places.is_empty();
         let records = self.records.into_iter().flatten().collect();
-        Some(if same_places { Content::with_places_of(self.base, records) } else { Content::of(records) })
+        let content =
+            if same_places { Content::with_places_of(self.base, records) } else { Content::of(records) };
+        Some((content, self.changes))
     }
 
     /// Meets the cap of the additions so far, and returns what retention has removed since the last call.
@@ -180,8 +192,10 @@ impl<'a, R: Record> Draft<'a, R> {
         (first..self.records.len()).filter(|&place| same(&self.records[place])).collect()
     }
 
-    fn put(&mut self, record: Arc<R>) {
-        self.changed = true;
+    fn put(&mut self, record: Arc<R>, cap: Option<usize>) -> Done<R> {
+        self.changes.push(Change::Put(record.clone()));
+        self.prune_to = cap;
+        let done = Done { count: 1, record: Some(record.clone()), removed: Vec::new() };
         let places = self.all_places(record.id());
         if let Some((&first, twins)) = places.split_first() {
             self.records[first] = Some(record);
@@ -193,13 +207,18 @@ impl<'a, R: Record> Draft<'a, R> {
             self.records.push(Some(record));
             self.live += 1;
         }
+        done
     }
 
-    fn merge(&mut self, id: &[u8], patch: &Patch) -> Result<Done<R>, Error> {
+    fn merge(&mut self, id: &[u8], patch: &'a Patch) -> Result<Done<R>, Error> {
         let (Some(place), Some(old)) = (self.place(id), self.get(id)) else { return Ok(Done::nothing()) };
-        let merged = Arc::new(old.merge(patch)?);
+        let merged = old.merge(patch)?;
+        if layout::has_same_tokens(old.text(), merged.text()) {
+            return Ok(Done { count: 1, record: Some(old.clone()), removed: Vec::new() });
+        }
+        let merged = Arc::new(merged);
         self.records[place] = Some(merged.clone());
-        self.changed = true;
+        self.changes.push(Change::Set(merged.clone(), patch));
         Ok(Done { count: 1, record: Some(merged), removed: Vec::new() })
     }
 
@@ -223,7 +242,7 @@ impl<'a, R: Record> Draft<'a, R> {
     /// Removes the record at a place.
     fn take(&mut self, place: usize) -> Option<Arc<R>> {
         let record = self.records[place].take()?;
-        self.changed = true;
+        self.changes.push(Change::Remove(record.clone()));
         self.live -= 1;
         if self.place(record.id()) == Some(place) {
             let next = self.base.has_twins().then(|| self.next_with(record.id(), place)).flatten();

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use crate::error::{Context, Error};
 use crate::file::DataFile;
 use crate::file::batch::WriteOptions;
-use crate::file::commit::{Replaced, Turn};
-use crate::file::lock::{self, Lock};
+use crate::file::commit::Replaced;
 use crate::file::snapshot::Snapshot;
+use crate::file::state::View;
 use crate::file::{access, place};
 use crate::fs::Stat;
 use crate::records::Record;
@@ -43,11 +43,11 @@ impl<R: Record> DataFile<R> {
     fn mend(&self, options: WriteOptions) -> Result<Recovery, Error> {
         let fs = &*self.state.fs;
         let deadline = Instant::now().checked_add(options.lock_timeout);
-        let Some(turn) = self.wait_for_turn(options.lock_timeout)? else {
+        let Some(turn) = self.state.wait_for_turn(options.lock_timeout)? else {
             return Ok(Recovery { path: self.path().to_owned(), backup: None, kept: 0, lost: Vec::new() });
         };
         let path = turn.target.clone();
-        match self.state.refresh(&path) {
+        match self.state.refresh(&path, true) {
             Err(Error::Corrupt { .. }) => {}
             Err(error) => return Err(error),
             Ok(whole) => {
@@ -69,7 +69,8 @@ impl<R: Record> DataFile<R> {
         let kept = content.records().len();
         let none = Arc::new(Content::<R>::empty());
         let damaged = Snapshot::unpinned(none, before.stamp, fs.now(), fs.uptime(), Duration::ZERO);
-        match self.state.replace(&turn, &damaged, Arc::new(content), options.durable, false, deadline)? {
+        let (damaged, content) = (View::of(damaged), Arc::new(content));
+        match self.state.replace(&turn, &damaged, content, options.durable, false, deadline)? {
             Replaced::Yes => Ok(Recovery { path, backup: Some(backup), kept, lost }),
             Replaced::Hindered(error) => Err(error),
             // Somebody else has mended or replaced it just now: look again.
@@ -77,25 +78,6 @@ impl<R: Record> DataFile<R> {
                 drop(turn);
                 self.mend(options)
             }
-        }
-    }
-
-    /// The lock of a file that is there.
-    fn wait_for_turn(&self, timeout: Duration) -> Result<Option<Turn>, Error> {
-        let began = Instant::now();
-        loop {
-            let target = place::resolve(&*self.state.fs, self.path())?;
-            if place::stamp(&*self.state.fs, &target)?.is_none() {
-                return Ok(None);
-            }
-            let path = lock::path_for(&target);
-            if let Some(lock) = Lock::try_acquire(&*self.state.fs, &path)? {
-                return Ok(Some(Turn { lock, target }));
-            }
-            if began.elapsed() >= timeout {
-                return Err(Error::Locked { path, waited: began.elapsed() });
-            }
-            lock::pause(began.elapsed());
         }
     }
 

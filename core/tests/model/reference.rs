@@ -154,7 +154,11 @@ impl Reference {
                 pruned = cap.map_or(Vec::new(), |cap| self.prune(cap));
                 1
             }),
-            Call::Merge { id, set, remove } => self.merge(id, set, remove),
+            Call::Merge { id, set, remove } => {
+                let (result, wrote) = self.merge(id, set, remove);
+                *changed |= wrote;
+                return Outcome { result, pruned };
+            }
             Call::Remove { id } => Ok(self.keep(|_, record| record.id() != id)),
             Call::Clear { filter } => {
                 let listed = self.select(filter);
@@ -198,12 +202,15 @@ impl Reference {
         Ok(())
     }
 
-    fn merge(&mut self, id: &str, set: &Fields, remove: &[String]) -> Result<usize, ()> {
-        let Some(place) = self.records.iter().position(|record| record.id() == id) else { return Ok(0) };
+    /// How many records there were to merge into, and whether that has changed anything.
+    fn merge(&mut self, id: &str, set: &Fields, remove: &[String]) -> (Result<usize, ()>, bool) {
+        let Some(place) = self.records.iter().position(|record| record.id() == id) else {
+            return (Ok(0), false);
+        };
         let mut merged = self.records[place].clone();
         for name in remove {
             if ["id", "status", "startTime"].contains(&&**name) {
-                return Err(());
+                return (Err(()), false);
             }
             merged.process.retain(|(key, _)| key.name != *name);
         }
@@ -220,12 +227,15 @@ impl Reference {
         if get(&merged.process, "id").and_then(Json::text) != Some(id)
             || get(&merged.process, "status").and_then(Json::text).is_none_or(str::is_empty)
         {
-            return Err(());
+            return (Err(()), false);
         }
         merged.tag = tag(&merged.process).unwrap_or(merged.tag);
         merged.rewrite();
-        self.records[place] = merged;
-        Ok(1)
+        let wrote = bare(&merged.bytes) != bare(&self.records[place].bytes);
+        if wrote {
+            self.records[place] = merged;
+        }
+        (Ok(1), wrote)
     }
 
     /// Removes the oldest finished records while there are too many.
@@ -244,4 +254,18 @@ impl Reference {
         }
         pruned
     }
+}
+
+/// JSON text without white space between its tokens.
+fn bare(text: &str) -> String {
+    let (mut inside, mut escaped) = (false, false);
+    let mut out = String::new();
+    for char in text.chars() {
+        if inside || !char.is_ascii_whitespace() {
+            out.push(char);
+        }
+        inside ^= char == '"' && !escaped;
+        escaped = inside && char == '\\' && !escaped;
+    }
+    out
 }

@@ -162,6 +162,12 @@ impl FileSystem for Client {
         self.world(|world| Ok(world.nodes[world.lookup(path, true)?].attributes.clone()))
     }
 
+    fn open_writable(&self, path: &Path) -> io::Result<Box<dyn File>> {
+        self.enter(Op::OpenWritable, path, None)?;
+        let id = self.world(|world| world.lookup(path, false))?;
+        Ok(self.opened(path, id, true))
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.enter(Op::Rename, to, None)?;
         let takes_aside = self.world(|world| {

@@ -92,6 +92,48 @@ impl File for OpenFile {
         Ok(())
     }
 
+    fn read_from(&mut self, offset: u64) -> io::Result<Vec<u8>> {
+        self.at = offset as usize;
+        let mut bytes = Vec::new();
+        self.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// In two calls, so that the machine can stop in between.
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        if !self.writable {
+            return Err(ErrorKind::PermissionDenied.into());
+        }
+        let (first, second) = bytes.split_at(bytes.len() / 2);
+        let mut at = offset as usize;
+        for half in [first, second].into_iter().filter(|half| !half.is_empty()) {
+            if self.enter(Op::Write)? {
+                break;
+            }
+            self.client.world(|world| {
+                let mut content = world.content(self.id)?.to_vec();
+                content.resize(content.len().max(at + half.len()), 0);
+                content[at..at + half.len()].copy_from_slice(half);
+                world.set_content(self.id, content)
+            })?;
+            at += half.len();
+        }
+        Ok(())
+    }
+
+    fn truncate(&self, length: u64) -> io::Result<()> {
+        self.enter(Op::Truncate)?;
+        self.client.world(|world| {
+            let mut content = world.content(self.id)?.to_vec();
+            content.resize(length as usize, 0);
+            world.set_content(self.id, content)
+        })
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.sync()
+    }
+
     fn sync(&self) -> io::Result<()> {
         let entered = self.enter(Op::Sync);
         self.client.world(|world| match &entered {

@@ -60,14 +60,16 @@ fn combinations(world: &World, names: &Names) -> Vec<BTreeMap<OsString, Entry>> 
     combined
 }
 
-/// What may be left of a file's content.
+/// What may be left of a file's content. What was synced and has not changed since is there; of the rest, anything can be.
 fn contents(soft: &[u8], hard: &[u8]) -> BTreeSet<Vec<u8>> {
+    let same = soft.iter().zip(hard).take_while(|(soft, hard)| soft == hard).count();
+    let (kept, soft, hard) = (&soft[..same], &soft[same..], &hard[same..]);
     if soft == hard {
-        return [hard.to_vec()].into();
+        return [kept.to_vec()].into();
     }
     let half = &soft[..soft.len() / 2];
     let filled = |fill: u8| [half, &vec![fill; soft.len() - half.len()]].concat();
-    [
+    let mut rests = vec![
         hard.to_vec(),
         soft.to_vec(),
         Vec::new(),
@@ -76,8 +78,12 @@ fn contents(soft: &[u8], hard: &[u8]) -> BTreeSet<Vec<u8>> {
         vec![0; soft.len()],
         filled(0),
         filled(b'{'),
-    ]
-    .into()
+    ];
+    // What is appended to a synced file may be torn at every byte.
+    if same > 0 {
+        rests.extend((0..soft.len()).map(|length| soft[..length].to_vec()));
+    }
+    rests.into_iter().map(|rest| [kept, &rest].concat()).collect()
 }
 
 fn listings(hard: &Names, pending: &[Change]) -> BTreeSet<Names> {

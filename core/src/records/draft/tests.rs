@@ -18,6 +18,11 @@ fn put(record: &str, cap: Option<usize>) -> Mutation<Process> {
     Mutation::Put { record: Ok(Arc::new(process(record))), cap }
 }
 
+/// A draft borrows what it applies.
+fn kept(mutation: Mutation<Process>) -> &'static Mutation<Process> {
+    Box::leak(Box::new(mutation))
+}
+
 fn merge(id: &str) -> Mutation<Process> {
     let patch = Patch { text: r#"{"error":"e"}"#.into(), names: vec![b"error".to_vec()] };
     Mutation::Merge { id: id.into(), patch }
@@ -43,7 +48,7 @@ fn after(base: &Content<Process>, mutations: &[Mutation<Process>]) -> (String, S
         draft.apply(mutation).unwrap();
     }
     let pruned = ids(&draft.prune());
-    (draft.finish().map_or("unchanged".into(), |content| ids(content.records())), pruned)
+    (draft.finish().map_or("unchanged".into(), |(content, _)| ids(content.records())), pruned)
 }
 
 #[test]
@@ -52,10 +57,10 @@ fn what_changes_nothing_makes_no_new_content() {
     let mut draft = Draft::new(&base);
     for mutation in [merge("nobody"), remove("nobody"), clear(Filter { limit: Some(0), ..Filter::default() })]
     {
-        assert_eq!(draft.apply(&mutation).unwrap().count, 0);
+        assert_eq!(draft.apply(kept(mutation)).unwrap().count, 0);
     }
     let refused = Mutation::Put { record: Err(Error::invalid("process", "is bad")), cap: Some(0) };
-    assert_eq!(draft.apply(&refused).unwrap_err(), Error::invalid("process", "is bad"));
+    assert_eq!(draft.apply(kept(refused)).unwrap_err(), Error::invalid("process", "is bad"));
     assert!(draft.finish().is_none());
 }
 
@@ -63,8 +68,8 @@ fn what_changes_nothing_makes_no_new_content() {
 fn a_known_id_is_replaced_in_its_place() {
     let base = content(&["a:running:1", "b:running:2", "c:running:3"]);
     let mut draft = Draft::new(&base);
-    draft.apply(&put("b:queued:9", None)).unwrap();
-    let content = draft.finish().unwrap();
+    draft.apply(kept(put("b:queued:9", None))).unwrap();
+    let content = draft.finish().unwrap().0;
     assert_eq!(ids(content.records()), "a b c");
     assert_eq!(content.records()[1].status(), b"queued");
     assert!(Arc::ptr_eq(&content.records()[0], &base.records()[0]), "the others are not even copied");
@@ -74,10 +79,10 @@ fn a_known_id_is_replaced_in_its_place() {
 fn of_twins_a_merge_takes_the_first_and_an_addition_leaves_one() {
     let base = content(&["a:running:1", "t:running:2", "b:running:3", "t:queued:4", "t:failed:5"]);
     let mut draft = Draft::new(&base);
-    let merged = draft.apply(&merge("t")).unwrap().record.unwrap();
+    let merged = draft.apply(kept(merge("t"))).unwrap().record.unwrap();
     assert_eq!(merged.status(), b"running");
-    draft.apply(&put("t:completed:6", None)).unwrap();
-    let content = draft.finish().unwrap();
+    draft.apply(kept(put("t:completed:6", None))).unwrap();
+    let content = draft.finish().unwrap().0;
     assert_eq!(ids(content.records()), "a t b");
     assert_eq!(content.place(b"t"), Some(1));
     assert_eq!(content.place(b"b"), Some(2));
@@ -88,11 +93,11 @@ fn of_twins_a_merge_takes_the_first_and_an_addition_leaves_one() {
 fn removing_and_clearing_take_all_twins() {
     let base = content(&["t:running:1", "a:running:2", "t:failed:3"]);
     let mut draft = Draft::new(&base);
-    let done = draft.apply(&remove("t")).unwrap();
+    let done = draft.apply(kept(remove("t"))).unwrap();
     assert_eq!((done.count, done.record.unwrap().status()), (2, &b"running"[..]));
-    assert_eq!(draft.apply(&merge("t")).unwrap().count, 0);
-    assert_eq!(draft.apply(&clear(Filter::default())).unwrap().count, 1);
-    assert!(draft.finish().unwrap().records().is_empty());
+    assert_eq!(draft.apply(kept(merge("t"))).unwrap().count, 0);
+    assert_eq!(draft.apply(kept(clear(Filter::default()))).unwrap().count, 1);
+    assert!(draft.finish().unwrap().0.records().is_empty());
 }
 
 #[test]
@@ -100,9 +105,9 @@ fn when_the_first_twin_is_cleared_the_next_one_takes_its_place() {
     let base = content(&["t:failed:1", "a:running:2", "t:running:3"]);
     let failed = Filter { statuses: Some(vec![b"failed".to_vec()]), ..Filter::default() };
     let mut draft = Draft::new(&base);
-    draft.apply(&clear(failed)).unwrap();
-    assert_eq!(draft.apply(&merge("t")).unwrap().record.unwrap().status(), b"running");
-    let content = draft.finish().unwrap();
+    draft.apply(kept(clear(failed))).unwrap();
+    assert_eq!(draft.apply(kept(merge("t"))).unwrap().record.unwrap().status(), b"running");
+    let content = draft.finish().unwrap().0;
     assert_eq!((ids(content.records()), content.place(b"t")), ("a t".into(), Some(1)));
 }
 
@@ -126,13 +131,13 @@ fn a_merge_is_done_only_to_the_very_record_that_was_seen() {
     let patch = Patch { text: r#"{"error":"e"}"#.into(), names: vec![b"error".to_vec()] };
     let seen = |seen: &Arc<Process>| Mutation::MergeSeen { seen: seen.clone(), patch: patch.clone() };
     let mut draft = Draft::new(&base);
-    assert_eq!(draft.apply(&seen(&base.records()[0])).unwrap().count, 1);
-    let second = draft.apply(&seen(&base.records()[0])).unwrap();
+    assert_eq!(draft.apply(kept(seen(&base.records()[0]))).unwrap().count, 1);
+    let second = draft.apply(kept(seen(&base.records()[0]))).unwrap();
     assert_eq!(second.count, 0);
     let now = second.record.expect("the record that is there now");
-    assert_eq!(draft.apply(&seen(&now)).unwrap().count, 1);
-    draft.apply(&remove("a")).unwrap();
-    let gone = draft.apply(&seen(&now)).unwrap();
+    assert_eq!(draft.apply(kept(seen(&now))).unwrap().count, 1);
+    draft.apply(kept(remove("a"))).unwrap();
+    let gone = draft.apply(kept(seen(&now))).unwrap();
     assert!(gone.count == 0 && gone.record.is_none());
 }
 
@@ -189,8 +194,8 @@ proptest! {
         for put in &puts {
             let mut draft = Draft::new(&one_by_one);
             draft.apply(put).unwrap();
-            one_by_one = draft.finish().unwrap();
+            one_by_one = draft.finish().unwrap().0;
         }
-        prop_assert_eq!(ids(at_once.finish().unwrap().records()), ids(one_by_one.records()));
+        prop_assert_eq!(ids(at_once.finish().unwrap().0.records()), ids(one_by_one.records()));
     }
 }
