@@ -1118,7 +1118,8 @@ export function ensureDataDir(path: string): Promise<string>;
  * - `ERR_STORE_CLOSED`: the store was closed.
  * - `ERR_STORE_INTERNAL`: a bug in the store. Nothing was changed.
  * - `ERR_STORE_NO_BINARY`: thrown when the package is loaded, where its binary is missing or can't be used. The
- *   message names the system and says what to do.
+ *   message names the system and what is wrong, and says what to do where that is known; `cause` is what the runtime
+ *   said.
  */
 export type StoreErrorCode =
   | 'ERR_INVALID_ARG_TYPE'

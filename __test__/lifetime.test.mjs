@@ -121,3 +121,30 @@ test('the four billionth call is answered like the first one', async () => {
   for (let calls = 0; calls < 5; calls += 1) await loaded.exports.call(make);
   expect(existsSync(dir)).toBe(true);
 });
+
+test('nothing of ours looks like an open handle to those who count them, as Jest does', async () => {
+  const source = `
+    import { createHook } from 'node:async_hooks';
+    import { createRequire } from 'node:module';
+    import { fileURLToPath } from 'node:url';
+    const require = createRequire(entry);
+    let loading = false;
+    const counted = [];
+    // What can't say that it keeps nothing alive counts, if user code has made it: the load, or a call.
+    const init = (id, type, trigger, resource) => {
+      const mayCount = type !== 'PROMISE' && !resource.hasRef;
+      if (mayCount && (loading || type.startsWith('FileProcessStore'))) counted.push(type);
+    };
+    createHook({ init }).enable();
+    loading = true;
+    const { FileProcessStore } = require(fileURLToPath(entry));
+    loading = false;
+    const store = new FileProcessStore({ dataDir: args[0] });
+    await store.addProcess({ id: 'a', type: 'x', status: 'queued', startTime: new Date(0) });
+    await store.updateProcess('a', () => ({ error: 'x' }));
+    store.onProcessOutput('a', () => {});
+    console.log(JSON.stringify(counted));`;
+  const { stdout } = await runNode(source, [tempDir()]);
+  // Of napi-rs, as the binary is loaded.
+  expect(JSON.parse(stdout)).toEqual(['CustomGC']);
+});

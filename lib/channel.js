@@ -12,14 +12,27 @@ const waiting = new Map();
 const listeners = new Map();
 let lastTicket = 0;
 
-const channel = new native.Channel((ticket, failure, value) => {
+/** @type {import('../native').Channel | undefined} */
+let made;
+
+/**
+ * The channel of this thread. It is made when the module has been loaded, or with the first call if that comes before:
+ * Jest's --detectOpenHandles counts what is made while a test file is being loaded, though nothing is held open.
+ */
+function channel() {
+  return (made ??= new native.Channel(answer));
+}
+Promise.resolve().then(channel);
+
+/** @type {ConstructorParameters<typeof import('../native').Channel>[0]} */
+function answer(ticket, failure, value) {
   const listener = listeners.get(ticket);
   if (listener) return listener(value);
   const call = waiting.get(ticket);
   waiting.delete(ticket);
   if (failure) call?.reject(new Refusal(() => fromFailure(failure)));
   else call?.resolve(value);
-});
+}
 
 /** The native side counts with 32 bits. No call waits for that long, but listeners may. */
 function nextTicket() {
@@ -38,7 +51,7 @@ function call(start) {
     const ticket = nextTicket();
     waiting.set(ticket, { resolve, reject });
     try {
-      start(channel, ticket);
+      start(channel(), ticket);
     } catch (error) {
       waiting.delete(ticket);
       throw error;

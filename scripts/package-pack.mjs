@@ -89,8 +89,8 @@ function platformAtHand(name) {
 /** What the root package is to hold, no more and no less. */
 function filesOfRoot() {
   const lib = readdirSync(join(root, 'lib')).map((file) => `lib/${file}`);
-  const documents = ['README.md', 'CHANGELOG.md', 'LICENSE'];
-  return [...documents, 'package.json', 'index.js', 'index.d.ts', 'native.js', 'native.d.ts', ...lib].sort();
+  const documents = ['README.md', 'CHANGELOG.md', 'LICENSE', 'docs/loading.md'];
+  return [...documents, 'package.json', 'index.js', 'index.d.ts', 'native.d.ts', ...lib].sort();
 }
 
 /**

@@ -6,11 +6,12 @@
  */
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { bareEnvironment, checkLockFile, install, pack } from './package-pack.mjs';
+import { basename, join } from 'node:path';
+import { bareEnvironment, checkLockFile, install, pack, readJson } from './package-pack.mjs';
 import {
   installTools,
   installedRuntimes,
@@ -21,6 +22,7 @@ import {
 } from './package-tools.mjs';
 import { root } from './programs.mjs';
 
+const require = createRequire(import.meta.url);
 const short = process.argv.includes('--short');
 const LONGEST_MS = 5 * 60_000;
 
@@ -139,15 +141,102 @@ async function checkMissing() {
     ['the binary is no binary', spoilt, '', [...own, 'it was refused', 'another system', 'cause']],
     ['Node is too old', spoilt, old, ['v14.21.3', 'too old', 'Node 20 or later']],
   ];
-  for (const [name, cwd, before, expected] of cases) {
-    await check(`the error where ${name}`, async () => {
-      const script = `${before} try { require('file-process-store'); } catch (error) { console.log(error); }`;
-      const { output } = await execute(node, ['--eval', script], { cwd });
-      for (const part of ['ERR_STORE_NO_BINARY', ...expected]) {
-        assert.ok(output.includes(part), `expected ${part} in\n${output}`);
-      }
-    });
+  for (const [name, cwd, before, expected] of cases) await checkError(name, expected, { cwd, before });
+  await checkForbidden();
+  await checkVariables();
+  await checkVersions();
+  await checkNoexec();
+
+  const ldd = `const fs = require('fs'), read = fs.readFileSync;
+    fs.readFileSync = (path, ...more) => (path === '/usr/bin/ldd' ? 'musl' : read(path, ...more));
+    require('child_process').execSync = () => 'musl libc'; require('file-process-store'); console.log('loaded');`;
+  await checkRun("another C library's ldd is of no account", node, ['--eval', ldd], { prints: 'loaded' });
+}
+
+/**
+ * Loads the package, and expects an error of which the console shows these parts.
+ * @param {string} name
+ * @param {string[]} expected
+ * @param {{ cwd?: string, before?: string, command?: string, args?: string[], env?: Record<string, string> }} where
+ */
+function checkError(name, expected, { cwd = project, before = '', command = node, args = [], env }) {
+  return check(`the error where ${name}`, async () => {
+    const script = `${before} try { require('file-process-store'); } catch (error) { console.log(error); }`;
+    const { output } = await execute(command, [...args, '--eval', script], { cwd, env });
+    for (const part of ['ERR_STORE_NO_BINARY', ...expected]) {
+      assert.ok(output.includes(part), `expected ${part} in\n${output}`);
+    }
+  });
+}
+
+async function checkForbidden() {
+  const permission = process.allowedNodeEnvironmentFlags.has('--permission')
+    ? '--permission'
+    : '--experimental-permission';
+  const args = [permission, '--allow-fs-read=*'];
+  await checkError('permissions forbid addons', ['--allow-addons', 'ERR_DLOPEN_DISABLED'], { args });
+  await checkError('Node is to load no addons', ['--no-addons', 'ERR_DLOPEN_DISABLED'], {
+    args: ['--no-addons'],
+  });
+}
+
+async function checkVariables() {
+  const name = 'NAPI_RS_NATIVE_LIBRARY_PATH';
+  const nowhere = { [name]: join(folder, 'nowhere.node') };
+  await checkError('a variable points nowhere', [name, 'nowhere.node', 'Cannot find module'], {
+    env: nowhere,
+  });
+  const [other] = readdirSync(join(root, 'node_modules', '@rolldown')).filter((each) =>
+    each.startsWith('binding-'),
+  );
+  const addon = require.resolve(`@rolldown/${other}`);
+  await checkError('a variable points at another addon', [name, addon, 'no binary of file-process-store'], {
+    env: { [name]: addon },
+  });
+  const env = { NAPI_RS_FORCE_WASI: 'error' };
+  await checkError('a variable asks for WebAssembly', ['NAPI_RS_FORCE_WASI=error', 'Unset'], { env });
+}
+
+async function checkVersions() {
+  const mixed = join(folder, 'mixed');
+  install(mixed, [packed.root, packed.platformPackage], bare);
+  const manifest = join(mixed, 'node_modules', packed.name, 'package.json');
+  const { version, ...rest } = readJson(manifest);
+  writeFileSync(manifest, JSON.stringify({ ...rest, version: '99.0.0' }));
+  const expected = [`of version ${version}`, 'this package is version 99.0.0'];
+  await checkError('JavaScript and binary are of different versions', expected, { cwd: mixed });
+}
+
+/** Needs a mount, and so a user who may make one. */
+async function checkNoexec() {
+  const mounted = join(folder, 'noexec');
+  mkdirSync(mounted);
+  if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'noexec', 'tmpfs', mounted]).status !== 0) return;
+  try {
+    cpSync(join(project, 'node_modules'), join(mounted, 'node_modules'), { recursive: true });
+    await checkError('the file system is mounted noexec', ['noexec', 'ERR_DLOPEN_FAILED'], { cwd: mounted });
+  } finally {
+    spawnSync('umount', [mounted]);
   }
+}
+
+/**
+ * Without permission to load a binary, or to ask for the environment, Deno's own words are told.
+ * @param {import('./package-tools.mjs').Runtime} deno
+ */
+async function checkDenoPermissions({ name, command }) {
+  const script = `import { createRequire } from 'node:module';
+    try { createRequire(import.meta.url)('file-process-store'); } catch (error) { console.log(error); }`;
+  const file = join(project, 'permissions.mjs');
+  writeFileSync(file, script);
+  await check(`${name}, the error without --allow-ffi and --allow-env`, async () => {
+    const { output } = await execute(command, ['run', '--quiet', '--no-prompt', '--allow-read', file]);
+    for (const part of ['ERR_STORE_NO_BINARY', '--allow-ffi']) assert.ok(output.includes(part), output);
+  });
+  const ffi = ['run', '--quiet', '--no-prompt', '--allow-read', '--allow-ffi', file];
+  await check(`${name} loads it without --allow-env`, async () => {
+    assert.equal((await execute(command, ffi)).output, '');
+  });
 }
 
 /** How the error calls this system's libc; it knows a version of glibc alone. */
@@ -192,8 +281,23 @@ async function makeBundles() {
       `--outfile=${inside}`,
     ]);
     bundles.push([`${title} bundle`, outside], [`${title} bundle with the package in it`, inside]);
+    await checkLonelyBundle(title, inside);
   }
   return bundles;
+}
+
+/**
+ * A bundle that has taken the package in and is put where no binary is.
+ * @param {string} title
+ * @param {string} bundle
+ */
+function checkLonelyBundle(title, bundle) {
+  return check(`the error of a ${title} bundle without the binary`, async () => {
+    const lonely = join(folder, 'lonely-bundles');
+    cpSync(bundle, join(lonely, basename(bundle)));
+    const { output } = await execute(node, [join(lonely, basename(bundle))], { cwd: lonely });
+    for (const part of ['ERR_STORE_NO_BINARY', 'docs/loading.md']) assert.ok(output.includes(part), output);
+  });
 }
 
 const PROGRAMS = [
@@ -201,6 +305,7 @@ const PROGRAMS = [
   ['ES module', 'esm.mjs'],
   ['worker threads', 'worker.mjs'],
   ['child_process.fork', 'fork.mjs'],
+  ['contexts, stacks and mock timers', 'manners.mjs'],
 ];
 
 /**
@@ -243,6 +348,7 @@ async function checkEverywhere() {
     const isNode = runtime.name.startsWith('Node');
     const programs = isNode ? bundles : [];
     await checkRuntime(runtime, [...PROGRAMS, ...programs]);
+    if (runtime.name.startsWith('Deno')) await checkDenoPermissions(runtime);
     if (!isNode) {
       const file = join('types', 'consumer.mts');
       await checkRun(`${runtime.name}, TypeScript`, runtime.command, [

@@ -60,7 +60,7 @@ function install(folder, what) {
 
 /** cargo decides what is out of date; without changes this takes a second. */
 function build() {
-  const options = ['--platform', '--release', '--js', 'native.js', '--dts', 'native.d.ts'];
+  const options = ['--platform', '--release', '--no-js', '--dts', 'native.d.ts'];
   step('building the addon', ...napi('build', ...options));
 }
 
