@@ -9,19 +9,9 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, realpathSync } from 'node:fs';
 import { symlinkSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
+import { NOTICES, fileOf, linkedCrates, noticesOf, placeNotices } from './notices.mjs';
+import { PLATFORMS } from './platforms.mjs';
 import { npm, root, script } from './programs.mjs';
-
-/** The binaries that a release has: how the loader and the compiler call their platforms. */
-const PLATFORMS = {
-  'linux-x64-gnu': 'x86_64-unknown-linux-gnu',
-  'linux-x64-musl': 'x86_64-unknown-linux-musl',
-  'linux-arm64-gnu': 'aarch64-unknown-linux-gnu',
-  'linux-arm64-musl': 'aarch64-unknown-linux-musl',
-  'darwin-x64': 'x86_64-apple-darwin',
-  'darwin-arm64': 'aarch64-apple-darwin',
-  'win32-x64-msvc': 'x86_64-pc-windows-msvc',
-  'win32-arm64-msvc': 'aarch64-pc-windows-msvc',
-};
 
 /**
  * Runs a command to its end and returns what it printed; if it fails, that is the error.
@@ -55,6 +45,7 @@ export function pack(folder, { allPlatforms }) {
 
   napi(copy, 'create-npm-dirs');
   napi(copy, 'artifacts');
+  placeNotices(join(copy, 'artifacts'), join(copy, 'npm'));
   if (allPlatforms) {
     napi(copy, 'prepublish', '--tag-style', 'npm', '--no-gh-release', '--skip-optional-publish');
   }
@@ -66,7 +57,8 @@ export function pack(folder, { allPlatforms }) {
 
   const packages = { root: packOne(copy), platform: packOne(join(copy, 'npm', platform)) };
   assert.deepEqual(packages.root.files, filesOfRoot());
-  assert.deepEqual(packages.platform.files, ['README.md', `${name}.${platform}.node`, 'package.json'].sort());
+  const binary = ['README.md', 'LICENSE', NOTICES, `${name}.${platform}.node`, 'package.json'];
+  assert.deepEqual(packages.platform.files, binary.sort());
   return { platform, root: packages.root.path, platformPackage: packages.platform.path };
 }
 
@@ -126,8 +118,12 @@ function addBinaries(name, platform, platforms, copy) {
   mkdirSync(artifacts);
   for (const each of platforms) {
     const binary = `${name}.${each}.node`;
-    if (each === platform) cpSync(join(root, binary), join(artifacts, binary));
-    else writeFileSync(join(artifacts, binary), '');
+    if (each === platform) {
+      for (const file of [binary, fileOf(each)]) cpSync(join(root, file), join(artifacts, file));
+    } else {
+      writeFileSync(join(artifacts, binary), '');
+      writeFileSync(join(artifacts, fileOf(each)), noticesOf(PLATFORMS[each]));
+    }
   }
 }
 
@@ -196,4 +192,19 @@ export function install(folder, packages, env) {
 /** @param {string} path */
 export function readJson(path) {
   return JSON.parse(readFileSync(path, 'utf8'));
+}
+
+/**
+ * The package with a binary has the licence, and the notices name each crate that is linked in and hold a licence for it.
+ * @param {string} folder the installed package
+ * @param {string} platform
+ */
+export function checkNotices(folder, platform) {
+  assert.equal(readFileSync(join(folder, 'LICENSE'), 'utf8'), readFileSync(join(root, 'LICENSE'), 'utf8'));
+  const sections = readFileSync(join(folder, NOTICES), 'utf8').split(/^## /m).slice(1);
+  const known = sections.map((section) => section.split('\n')[0]);
+  const linked = linkedCrates(PLATFORMS[platform]).map((crate) => `${crate.name} ${crate.version}`);
+  assert.ok(linked.length > 10, `only ${linked.length} crates are linked in`);
+  assert.deepEqual(known, [...linked, "Rust's standard library"]);
+  for (const section of sections) assert.match(section, /copyright|licen[sc]e/i);
 }

@@ -11,7 +11,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writ
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { bareEnvironment, checkLockFile, install, pack, readJson } from './package-pack.mjs';
+import { bareEnvironment, checkLockFile, checkNotices, install, pack, readJson } from './package-pack.mjs';
 import {
   installTools,
   installedRuntimes,
@@ -32,6 +32,8 @@ for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exi
 const project = join(folder, 'project');
 const bare = bareEnvironment(join(folder, 'path'));
 let failures = 0;
+/** A release tests its binaries in containers without it. */
+const hasCargo = spawnSync('cargo', ['--version']).status === 0;
 
 /**
  * Runs a command to its end, as somebody who has no compiler.
@@ -383,6 +385,10 @@ if (failures === 0) {
   await checkRuntime(ownRuntime(), PROGRAMS);
   await checkTypes();
   await checkMissing();
+  if (hasCargo) {
+    const installed = join(project, 'node_modules', `${packed.name}-${packed.platform}`);
+    await check('the licences of all crates in the binary', () => checkNotices(installed, packed.platform));
+  }
   await checkMemory(short ? { calls: 10_000, workers: 10 } : { calls: 100_000, workers: 50 });
   if (!short) await checkEverywhere();
 }

@@ -62,6 +62,7 @@ function install(folder, what) {
 function build() {
   const options = ['--platform', '--release', '--no-js', '--dts', 'native.d.ts'];
   step('building the addon', ...napi('build', ...options));
+  run(process.execPath, [join('scripts', 'notices.mjs'), 'make']);
 }
 
 const commands = {
