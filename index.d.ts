@@ -341,8 +341,10 @@ export interface StorageStats {
   totalWorkspaces: number;
   /** Number of registered wikis. */
   totalWikis: number;
-  /** Size of the three data files together, in bytes. */
+  /** Size of the three data files and of the journal together, in bytes. */
   storageSize: number;
+  /** Size of the journal in bytes, where there is one. */
+  journalSize?: number;
 }
 
 /** What {@link FileProcessStore.recover} found in one data file, and did about it. */
@@ -580,6 +582,17 @@ export interface FileProcessStoreOptions {
    * @defaultValue 10000
    */
   lockTimeoutMs?: number | undefined;
+  /**
+   * Whether a write of processes appends what it changes to a journal, `processes.json.journal`, instead of replacing
+   * `processes.json` as a whole. It then costs what it changes, whatever the store weighs, and is as durable. Every
+   * store reads both files, with the option or without. A *checkpoint* puts the journal into `processes.json`: when the
+   * journal has outgrown it, behind the calls; with {@link FileProcessStore.checkpoint} and
+   * {@link FileProcessStore.close}; and before a write of a store without the option. Programs that read
+   * `processes.json` alone, such as the plain store, see the state of the last checkpoint.
+   *
+   * @defaultValue false
+   */
+  journal?: boolean | undefined;
   /**
    * Whether {@link FileProcessStore.onProcessChange} is also told of what *others* change in `processes.json`:
    * other processes, and other store objects of this one. What happened is found by comparing the records before
@@ -1047,6 +1060,21 @@ export class FileProcessStore implements ProcessStore {
   requestFlush(id: string): Promise<void>;
 
   /**
+   * Makes `processes.json` exactly what a store without a journal would have written, and removes the journal. It comes
+   * after all mutations that were called before. Where there is no journal nothing is done. See
+   * {@link FileProcessStoreOptions.journal}.
+   *
+   * @returns a promise that resolves when the file is durable
+   *
+   * Rejects with
+   * - `ERR_STORE_CORRUPT` if the file or its journal is damaged
+   * - `ERR_STORE_LOCKED` if other processes kept the lock for too long
+   * - `ERR_STORE_CLOSED` if the store was closed
+   * - the system's error if it refused; nothing is lost by that
+   */
+  checkpoint(): Promise<void>;
+
+  /**
    * Waits for all mutations that were called before, whether they succeed or not. It calls no flush handler.
    *
    * @returns a promise that resolves when what they have written is durable
@@ -1056,7 +1084,7 @@ export class FileProcessStore implements ProcessStore {
   flush(): Promise<void>;
 
   /**
-   * Finishes all calls that were made before, and then ends the watch and all subscriptions, and lets go of the
+   * Finishes all calls that were made before, makes a checkpoint if the store has a journal, and then ends the watch and all subscriptions, and lets go of the
    * files. From this call on, other calls are refused with `ERR_STORE_CLOSED`; what is emitted is heard by nobody.
    * Closing twice is fine. Other stores on the directory are not affected.
    *

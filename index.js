@@ -55,7 +55,8 @@ class FileProcessStore {
     const store = new native.NativeStore(read.native);
     const open = () => store;
     this.#native = store;
-    this.#options = { dataDir: read.dataDir, maxProcesses: read.native.maxProcesses };
+    const { maxProcesses, journal } = read.native;
+    this.#options = { dataDir: read.dataDir, maxProcesses, ...(journal && { journal }) };
     this.#processes = new Mutations(
       'processes.json',
       (ops) => call((channel, ticket) => store.writeProcesses(channel, ticket, ops)),
@@ -274,6 +275,10 @@ class FileProcessStore {
     await this.#output.requestFlush(id);
   }
 
+  async checkpoint() {
+    return this.#mutate(undefined, () => this.#checkpoint());
+  }
+
   async flush() {
     this.#mustBeOpen();
     await Promise.allSettled(this.#pending);
@@ -285,6 +290,8 @@ class FileProcessStore {
       // Reads that were called before have begun by then, and keep what they need.
       await nextTurn();
       await nextTurn();
+      // What can't be put into the file now is in the journal all the same.
+      if (this.#options.journal) await this.#checkpoint().catch(() => {});
       this.#output.clear();
       this.#watcher?.close();
       this.#native.close();
@@ -308,6 +315,11 @@ class FileProcessStore {
   [inspect.custom](_depth, options) {
     const state = this.#closing ? { closed: true } : { processes: this.#native.lastCount() };
     return `${this.constructor.name} ${inspect({ ...this.#options, ...state }, options)}`;
+  }
+
+  /** @returns {Promise<void>} */
+  #checkpoint() {
+    return call((channel, ticket) => this.#native.checkpoint(channel, ticket));
   }
 
   #mustBeOpen() {

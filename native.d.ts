@@ -40,6 +40,8 @@ export declare class NativeStore {
   writeItems(channel: Channel, ticket: number, registry: 'workspaces' | 'wikis', ops: Ops): void
   /** Counts records and bytes of all files; answers with `StorageStats`. */
   readStats(channel: Channel, ticket: number): void
+  /** Makes `processes.json` what it and its journal are together; answers when that is durable. */
+  checkpoint(channel: Channel, ticket: number): void
   /** Mends the file of the processes, if it is damaged; answers with a `RecoveryReport`. */
   recoverProcesses(channel: Channel, ticket: number): void
   /** The same for a registry. */
@@ -112,6 +114,8 @@ export interface CommitStats {
   operations: number
   /** Bytes written; 0 where nothing had changed. */
   bytes: number
+  /** Whether they were appended to a journal. */
+  appended: boolean
   /** Milliseconds of waiting for the lock. */
   lockWait: number
   /** Milliseconds from the lock to the end, syncs included. */
@@ -202,6 +206,8 @@ export interface StorageStats {
   totalWikis: number
   /** Bytes of all files together. */
   storageSize: number
+  /** Bytes of the journal of the processes, if there is one. */
+  journalSize?: number
 }
 
 /** The options of a store, complete and checked. */
@@ -213,6 +219,8 @@ export interface StoreOptions {
   durable: boolean
   /** Milliseconds; may be infinite. */
   lockTimeoutMs: number
+  /** For the processes; the registries are small. */
+  journal: boolean
 }
 
 /** The fields that an update names. */

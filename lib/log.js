@@ -10,12 +10,13 @@ const log = require('node:util').debuglog('file-process-store');
  */
 function logCommit(file, receipt) {
   if (!log.enabled) return;
-  const { operations, bytes, took, lockWait, retries } = receipt.commit();
+  const { operations, bytes, appended, took, lockWait, retries } = receipt.commit();
   log(
-    '%s: %d operations, %d bytes in %s ms, waited %s ms for the lock, %d retries',
+    '%s: %d operations, %d bytes%s in %s ms, waited %s ms for the lock, %d retries',
     file,
     operations,
     bytes,
+    appended ? ' appended to the journal' : '',
     took.toFixed(2),
     lockWait.toFixed(2),
     retries,

@@ -50,10 +50,11 @@ function readOptions(options) {
     maxProcesses = 500,
     durable = true,
     lockTimeoutMs = 10_000,
+    journal = false,
     watch = false,
     onPrune,
   } = given;
-  for (const [name, value] of Object.entries({ durable, watch })) {
+  for (const [name, value] of Object.entries({ durable, journal, watch })) {
     if (typeof value !== 'boolean') throw invalidType(`options.${name}`, 'a boolean', value);
   }
   if (typeof lockTimeoutMs !== 'number')
@@ -69,6 +70,7 @@ function readOptions(options) {
       maxProcesses: wholeNumber('options.maxProcesses', maxProcesses),
       durable: durable === true,
       lockTimeoutMs,
+      journal: journal === true,
     },
     watch: watch === true,
     onPrune: onPrune === undefined ? undefined : callable('options.onPrune', onPrune),

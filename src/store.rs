@@ -37,6 +37,8 @@ pub struct StoreOptions {
     pub durable: bool,
     /// Milliseconds; may be infinite.
     pub lock_timeout_ms: f64,
+    /// For the processes; the registries are small.
+    pub journal: bool,
 }
 
 /// What a list is wanted of.
@@ -81,6 +83,7 @@ impl NativeStore {
                 durable: options.durable,
                 lock_timeout: Duration::try_from_secs_f64(options.lock_timeout_ms / 1000.0)
                     .unwrap_or(Duration::MAX),
+                journal: options.journal,
             },
             watching: Watching::default(),
         })
@@ -223,7 +226,8 @@ impl NativeStore {
         let file = self.items(&registry)?;
         let answer = channel.expect(env, ticket)?;
         let mutations = ops.take(None);
-        let batch = Batch::new(mutations, self.options, move |receipt| {
+        let options = WriteOptions { journal: false, ..self.options };
+        let batch = Batch::new(mutations, options, move |receipt| {
             answer(receipt.map(|receipt| Value::Receipt(receipt.into())));
         });
         file.submit(WRITERS.handle(), batch);
@@ -235,14 +239,23 @@ impl NativeStore {
     pub fn read_stats(&self, env: Env, channel: &Channel, ticket: u32) -> Result<()> {
         let store = self.store()?.clone();
         channel.run(env, &READERS, ticket, move || {
-            let size = store.processes.size()? + store.workspaces.size()? + store.wikis.size()?;
+            let journal = store.processes.journal_size()?;
+            let size = store.processes.size()? + store.workspaces.size()? + store.wikis.size()? + journal;
             Ok(Value::Stats(StorageStats {
                 total_processes: store.processes.read()?.records().len() as u32,
                 total_workspaces: store.workspaces.read()?.records().len() as u32,
                 total_wikis: store.wikis.read()?.records().len() as u32,
                 storage_size: size as f64,
+                journal_size: (journal > 0).then_some(journal as f64),
             }))
         })
+    }
+
+    /// Makes `processes.json` what it and its journal are together; answers when that is durable.
+    #[napi]
+    pub fn checkpoint(&self, env: Env, channel: &Channel, ticket: u32) -> Result<()> {
+        let (file, options) = (self.store()?.processes.clone(), self.options);
+        channel.run(env, &WRITERS, ticket, move || file.checkpoint(options).map(|_| Value::Nothing))
     }
 
     /// Mends the file of the processes, if it is damaged; answers with a `RecoveryReport`.

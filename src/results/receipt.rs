@@ -31,6 +31,8 @@ pub struct CommitStats {
     pub operations: u32,
     /// Bytes written; 0 where nothing had changed.
     pub bytes: f64,
+    /// Whether they were appended to a journal.
+    pub appended: bool,
     /// Milliseconds of waiting for the lock.
     pub lock_wait: f64,
     /// Milliseconds from the lock to the end, syncs included.
@@ -131,6 +133,7 @@ impl Receipt {
         CommitStats {
             operations: stats.operations as u32,
             bytes: stats.bytes as f64,
+            appended: stats.appended,
             lock_wait: stats.lock_wait.as_secs_f64() * 1000.0,
             took: stats.took.as_secs_f64() * 1000.0,
             retries: stats.retries as u32,

@@ -11,6 +11,8 @@ pub struct StorageStats {
     pub total_wikis: u32,
     /// Bytes of all files together.
     pub storage_size: f64,
+    /// Bytes of the journal of the processes, if there is one.
+    pub journal_size: Option<f64>,
 }
 
 /// What a recovery found and did.

@@ -96,6 +96,8 @@ pub struct CommitStats {
     pub operations: usize,
     /// Bytes written; 0 where nothing had changed.
     pub bytes: u64,
+    /// Whether they were appended to a journal.
+    pub appended: bool,
     /// Time spent on waiting for the lock.
     pub lock_wait: Duration,
     /// Time from the lock to the end, syncs included.

@@ -68,6 +68,8 @@ pub(crate) struct Settled<R> {
     /// Perhaps the last pin of the file that was replaced. Freeing its blocks takes time that nobody need wait for.
     pub retired: Option<Arc<View<R>>>,
     pub bytes: u64,
+    /// To a journal.
+    pub appended: bool,
     pub restarts: usize,
 }
 
@@ -147,7 +149,13 @@ impl<R: Record> State<R> {
                     let dir = place::parent(&turn.target);
                     self.fs.sync_dir(dir).context("fsync", dir)?;
                 }
-                return Ok(Committed::Done(Settled { receipts, retired: None, bytes: 0, restarts }));
+                return Ok(Committed::Done(Settled {
+                    receipts,
+                    retired: None,
+                    bytes: 0,
+                    appended: false,
+                    restarts,
+                }));
             };
             if durable && base.stamp().is_none() {
                 place::sync_above(&*self.fs, place::parent(&turn.target));
@@ -156,7 +164,13 @@ impl<R: Record> State<R> {
             if journal && !insist && takes_journal(&base) {
                 match self.append(turn, &base, content.clone(), &changes, durable)? {
                     Appended::Yes(bytes) => {
-                        return Ok(Committed::Done(Settled { receipts, retired: None, bytes, restarts }));
+                        return Ok(Committed::Done(Settled {
+                            receipts,
+                            retired: None,
+                            bytes,
+                            appended: true,
+                            restarts,
+                        }));
                     }
                     Appended::Overtaken => continue,
                     Appended::LostLock => return Ok(Committed::LostLock),
@@ -172,7 +186,13 @@ impl<R: Record> State<R> {
                 Ok(Replaced::Yes) => {
                     let retired = Some(base);
                     let bytes = content.size();
-                    return Ok(Committed::Done(Settled { receipts, retired, bytes, restarts }));
+                    return Ok(Committed::Done(Settled {
+                        receipts,
+                        retired,
+                        bytes,
+                        appended: false,
+                        restarts,
+                    }));
                 }
                 Ok(Replaced::Overtaken) => {}
                 Ok(Replaced::LostLock) => return Ok(Committed::LostLock),

@@ -205,7 +205,7 @@ impl<R: Record> DataFile<R> {
             let Some(turn) = self.acquire(group)? else {
                 // No file, and nothing that makes one: there is nothing to find, either.
                 let receipts = commit::apply(&Content::empty(), group).0;
-                return Ok(Settled { receipts, retired: None, bytes: 0, restarts: 0 });
+                return Ok(Settled { receipts, retired: None, bytes: 0, appended: false, restarts: 0 });
             };
             self.join(group);
             let lock_wait = began.elapsed();
@@ -222,7 +222,13 @@ impl<R: Record> DataFile<R> {
                         batch.tell(Err(error.clone()));
                     }
                     if group.is_empty() {
-                        return Ok(Settled { receipts: Vec::new(), retired: None, bytes: 0, restarts: 0 });
+                        return Ok(Settled {
+                            receipts: Vec::new(),
+                            retired: None,
+                            bytes: 0,
+                            appended: false,
+                            restarts: 0,
+                        });
                     }
                     continue;
                 }
@@ -230,6 +236,7 @@ impl<R: Record> DataFile<R> {
             let stats = CommitStats {
                 operations: group.iter().map(|batch| batch.mutations.len()).sum(),
                 bytes: settled.bytes,
+                appended: settled.appended,
                 lock_wait,
                 took: began.elapsed().saturating_sub(lock_wait),
                 retries: settled.restarts
