@@ -1,8 +1,8 @@
 // File systems of one's own: a program that runs in a mount namespace, so that what it mounts is seen by nobody else
 // and goes with it.
 
-import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -33,6 +33,54 @@ export function runWithMounts(program, ...args) {
     encoding: 'utf8',
   });
   return JSON.parse(output);
+}
+
+/**
+ * Runs a program of Node among mounts, processes and a network of its own, each of which goes with it: servers are
+ * killed, their connections break, what they have mounted is gone. Resolves to what it prints as JSON. One that hangs
+ * is killed after `seconds`.
+ */
+export function runInOwnWorld(program, args, seconds = 60) {
+  const [command, ...rest] = OWN_MOUNTS;
+  const own = [
+    ...rest,
+    '--net',
+    '--pid',
+    '--mount-proc',
+    '--fork',
+    '--kill-child',
+    process.execPath,
+    program,
+  ];
+  const child = spawn(command, [...own, ...args], {
+    env: { ...process.env, NODE_OPTIONS: '' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const limit = setTimeout(() => child.kill('SIGKILL'), seconds * 1_000);
+  let [stdout, stderr] = ['', ''];
+  child.stdout.setEncoding('utf8').on('data', (text) => (stdout += text));
+  child.stderr.setEncoding('utf8').on('data', (text) => (stderr += text));
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code, signal) => {
+      clearTimeout(limit);
+      if (code === 0) resolve(JSON.parse(stdout));
+      else
+        reject(new Error(`${[program, ...args].join(' ')} ended with ${signal ?? code}: ${stdout}${stderr}`));
+    });
+  });
+}
+
+/** Whether something is mounted at this very place. It asks nothing of the file system there, which may hang. */
+export function isMounted(dir) {
+  const mounts = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
+  return mounts.some((line) => line.split(' ')[4] === dir);
+}
+
+/** Whether the kernel knows this file system, or has a module that does. */
+export function kernelKnows(name) {
+  const known = readFileSync('/proc/filesystems', 'utf8').split(/\s+/);
+  return known.includes(name) || spawnSync('modprobe', ['--dry-run', '--quiet', name]).status === 0;
 }
 
 export function mount(...args) {
