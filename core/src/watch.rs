@@ -234,7 +234,9 @@ fn may_matter(event: &Event, name: &OsStr) -> bool {
         matches!(event.kind, EventKind::Access(kind) if kind != AccessKind::Close(AccessMode::Write));
     let beside = |path: &PathBuf| {
         let found = path.file_name().unwrap_or_default().as_encoded_bytes();
-        found.strip_prefix(name.as_encoded_bytes()).is_some_and(|rest| rest.starts_with(b"."))
+        found
+            .strip_prefix(name.as_encoded_bytes())
+            .is_some_and(|rest| rest.starts_with(b".") && rest != b".journal")
     };
     !read_only && (event.paths.is_empty() || !event.paths.iter().all(beside))
 }

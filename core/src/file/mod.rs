@@ -7,7 +7,7 @@
 pub(crate) mod access;
 pub(crate) mod batch;
 pub(crate) mod commit;
-mod journal;
+pub(crate) mod journal;
 pub(crate) mod lock;
 pub(crate) mod pin;
 pub(crate) mod place;

@@ -112,6 +112,16 @@ impl<R: Record> Content<R> {
         Ok(Arc::new(Content::of(records)))
     }
 
+    /// Reads a whole text.
+    pub(crate) fn read_all(mut text: &[u8]) -> Result<Self, Flaw> {
+        let size = text.len() as u64;
+        match Content::read(&mut Input::new(&mut text, size), &Arc::new(Content::empty())) {
+            Ok(content) => Ok(Arc::into_inner(content).unwrap_or_else(Content::empty)),
+            Err(Unread::Flaw(flaw)) => Err(flaw),
+            Err(Unread::System(error)) => Err(Flaw::new(0, error.to_string())),
+        }
+    }
+
     /// The pieces of the file's text, in order.
     pub fn parts(&self) -> Vec<&[u8]> {
         if self.records.is_empty() {

@@ -11,12 +11,14 @@ use crate::error::{Context, Error};
 use crate::file::DataFile;
 use crate::file::batch::WriteOptions;
 use crate::file::commit::Replaced;
+use crate::file::journal::{self, Identity};
 use crate::file::snapshot::Snapshot;
 use crate::file::state::View;
 use crate::file::{access, place};
 use crate::fs::Stat;
 use crate::records::Record;
 use crate::records::content::Content;
+use crate::records::draft::{Draft, Mutation};
 use crate::recovery::salvage::{Loss, salvage};
 use crate::threads::guarded;
 
@@ -55,23 +57,37 @@ impl<R: Record> DataFile<R> {
                 return Ok(Recovery { path, backup: None, kept, lost: Vec::new() });
             }
         }
-        let mut file = fs.open(&path).context("open", &path)?;
-        let before = file.stat().context("fstat", &path)?;
-        place::must_be_regular(before.kind, &path)?;
-        let bytes = file.read_all(before.stamp.size).context("read", &path)?;
-        // Where no file can be replaced while it is open, our own handle would stand in our way.
-        drop(file);
-        if bytes.len() as u64 != before.stamp.size {
-            return Err(std::io::Error::from(ErrorKind::UnexpectedEof)).context("read", &path);
+        let (bytes, before) = self.read_whole(&path)?;
+        let (mut content, mut lost, mut backup) = match Content::read_all(&bytes) {
+            Ok(whole) => (whole, Vec::new(), None),
+            Err(_) => {
+                let (content, lost) = salvage::<R>(&bytes);
+                (content, lost, Some(self.copy_aside(&path, &bytes, &before, options.durable)?))
+            }
+        };
+        let journal_path = journal::path_for(&path);
+        if journal::open(fs, &journal_path)?.is_some() {
+            let (text, journal) = self.read_whole(&journal_path)?;
+            let copy = self.copy_aside(&journal_path, &text, &journal, options.durable)?;
+            let kept = journal::salvage::<R>(&text, Identity::of(&[&bytes]));
+            let losses = kept.lost.into_iter().map(|(flaw, bytes)| {
+                let (line, column) = flaw.position(&text);
+                Loss { line, column, bytes, expected: flaw.expected }
+            });
+            lost.extend(losses);
+            content = with(content, &kept.mutations);
+            // What is said to be lost is in the copy that is told.
+            backup = backup.or(Some(copy));
         }
-        let (content, lost) = salvage::<R>(&bytes);
-        let backup = self.copy_aside(&path, &bytes, &before, options.durable)?;
         let kept = content.records().len();
         let none = Arc::new(Content::<R>::empty());
         let damaged = Snapshot::unpinned(none, before.stamp, fs.now(), fs.uptime(), Duration::ZERO);
         let (damaged, content) = (View::of(damaged), Arc::new(content));
-        match self.state.replace(&turn, &damaged, content, options.durable, false, deadline)? {
-            Replaced::Yes => Ok(Recovery { path, backup: Some(backup), kept, lost }),
+        match self.state.replace(&turn, &damaged, content, true, false, deadline)? {
+            Replaced::Yes => {
+                self.state.end_damaged(&path)?;
+                Ok(Recovery { path, backup, kept, lost })
+            }
             Replaced::Hindered(error) => Err(error),
             // Somebody else has mended or replaced it just now: look again.
             Replaced::Overtaken | Replaced::LostLock => {
@@ -79,6 +95,19 @@ impl<R: Record> DataFile<R> {
                 self.mend(options)
             }
         }
+    }
+
+    /// All bytes of a file that holds still.
+    fn read_whole(&self, path: &Path) -> Result<(Vec<u8>, Stat), Error> {
+        let mut file = self.state.fs.open(path).context("open", path)?;
+        let before = file.stat().context("fstat", path)?;
+        place::must_be_regular(before.kind, path)?;
+        let bytes = file.read_all(before.stamp.size).context("read", path)?;
+        // Dropped here: where no file can be replaced while it is open, our own handle would stand in our way.
+        if bytes.len() as u64 != before.stamp.size {
+            return Err(std::io::Error::from(ErrorKind::UnexpectedEof)).context("read", path);
+        }
+        Ok((bytes, before))
     }
 
     /// A copy that whoever may read the file may read, and that is on disk before the file is replaced.
@@ -111,6 +140,18 @@ impl<R: Record> DataFile<R> {
             }
             return filled.map(|()| backup);
         }
+    }
+}
+
+/// The content with those of the changes that can be made.
+fn with<R: Record>(content: Content<R>, changes: &[Mutation<R>]) -> Content<R> {
+    let mut draft = Draft::new(&content);
+    for change in changes {
+        let _ = draft.apply(change);
+    }
+    match draft.finish() {
+        Some((changed, _)) => changed,
+        None => content,
     }
 }
 

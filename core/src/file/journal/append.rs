@@ -60,10 +60,10 @@ impl<R: Record> State<R> {
         if place::stamp(fs, &turn.target)? != base.stamp() {
             return Ok(Appended::Overtaken);
         }
-        let (group, sum) = lines::group(changes, position.sum);
+        let group = lines::group(changes, position.seed());
         // Until the group is told, what this process knows is all that there is to know.
         self.appending.store(true, Ordering::Release);
-        let appended = journal.append(&group, sum, durable);
+        let appended = journal.append(&group, durable);
         if appended.is_ok() {
             let journal = Some(journal.position.clone());
             self.publish(View { content, file: base.file.clone(), journal });
@@ -96,8 +96,8 @@ impl<R: Record> State<R> {
         let touched = file.stat().context("fstat", target)?;
         let Some(identity) = identity(&mut *file, target, &touched)? else { return Ok(Appended::Overtaken) };
         let name = place::random();
-        let (head, seed) = lines::head(name, identity);
-        let (group, sum) = lines::group(changes, seed);
+        let head = lines::head(name, identity);
+        let group = lines::group(changes, lines::seed(name, head.len() as u64));
         let path = path_for(target);
         let tmp = place::unique_tmp(&path);
         let text = format!("{head}{group}\n");
@@ -137,7 +137,6 @@ impl<R: Record> State<R> {
             sealed: false,
             end: text.len() as u64,
             is_open: false,
-            sum,
             is_pending: false,
             number: stamp.map_or((0, 0), |stamp| (stamp.dev, stamp.ino)),
             stamp,
@@ -188,7 +187,7 @@ impl<R: Record> State<R> {
 
 impl Writing {
     /// Appends a group and tells it to readers.
-    pub fn append(&mut self, group: &str, sum: u64, durable: bool) -> Result<(), Error> {
+    pub fn append(&mut self, group: &str, durable: bool) -> Result<(), Error> {
         let path = self.position.path.clone();
         let (file, end) = (&mut self.file, self.position.end);
         let text = format!("{}{group}", self.position.line_break());
@@ -222,13 +221,8 @@ impl Writing {
         });
         match told {
             Ok(stamp) => {
-                self.position = Position {
-                    end: behind + 1,
-                    is_open: false,
-                    sum,
-                    stamp: Some(stamp),
-                    ..self.position.clone()
-                };
+                self.position =
+                    Position { end: behind + 1, is_open: false, stamp: Some(stamp), ..self.position.clone() };
                 Ok(())
             }
             Err(error) => Err(self.undo(error, is_whole)),
@@ -237,14 +231,14 @@ impl Writing {
 
     /// Cuts off again what could not be appended. After a failed sync nobody may trust a later one of the same file.
     fn undo(&mut self, error: Error, is_whole: bool) -> Error {
-        let Position { end, sum, is_open, .. } = self.position;
+        let end = self.position.end;
         if self.file.truncate(end).is_err() {
             // Where the whole group is left it is taken for what it says.
             return if is_whole { error.after_commit() } else { error };
         }
         if matches!(error, Error::System { syscall: "fdatasync", .. }) {
-            let (note, _) = lines::sealed(sum);
-            let line_break = if is_open { "\n" } else { "" };
+            let note = lines::sealed(self.position.seed());
+            let line_break = self.position.line_break();
             let _ = self.file.write_at(end, format!("{line_break}{note}\n").as_bytes());
         }
         error

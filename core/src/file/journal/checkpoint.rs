@@ -14,9 +14,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::Position;
 use super::append::Writing;
 use super::lines::{self, Identity};
+use super::{Position, path_for};
 use crate::error::{Context, Error};
 use crate::file::commit::{Made, Replaced, Turn};
 use crate::file::place;
@@ -178,14 +178,19 @@ impl<R: Record> State<R> {
         let path = &*known.path;
         let mut file = self.fs.open(path).context("open", path)?;
         let text = file.read_from(known.end).context("read", path)?;
-        let (mut next, mut seed) = lines::head(place::random(), identity);
-        let (mut at, mut sum) = (usize::from(known.is_open), known.sum);
-        while let Some(found) = lines::find(&text, at, sum).filter(|_| known.end + (at as u64) < journal.end)
-        {
-            let (group, chained) = lines::chained(&text[at..found.end], seed);
-            next.push_str(&group);
-            next.push('\n');
-            (at, sum, seed) = (found.end + 1, found.sum, chained);
+        let name = place::random();
+        let mut next = lines::head(name, identity);
+        let mut at = usize::from(known.is_open);
+        while known.end + (at as u64) < journal.end {
+            let here = lines::seed(known.name, known.end + at as u64);
+            let Some(found) = lines::find(&text, at, here) else { break };
+            // A note says something of this journal alone.
+            let group = &text[at..found.end];
+            if !group.starts_with(b"{\"checkpoint\":") && !group.starts_with(b"{\"sealed\":") {
+                next.push_str(&lines::moved(group, lines::seed(name, next.len() as u64)));
+                next.push('\n');
+            }
+            at = found.end + 1;
         }
         let tmp = place::unique_tmp(path);
         match self.make(&tmp, target, next.as_bytes(), true) {
@@ -201,10 +206,21 @@ impl<R: Record> State<R> {
     /// journal up to a place is in it. `None` if the journal is not the one that is known.
     pub(crate) fn note(&self, known: &Position, file: Identity, upto: u64) -> Result<Option<Writing>, Error> {
         let Some(mut journal) = self.write_to(known)? else { return Ok(None) };
-        let (note, sum) = lines::checkpoint(file, upto, known.sum);
-        journal.append(&note, sum, true)?;
+        let note = lines::checkpoint(file, upto, known.seed());
+        journal.append(&note, true)?;
         journal.position.fits = true;
         Ok(Some(journal))
+    }
+
+    /// Removes the journal of a data file that has just been made of all that could be kept of both.
+    pub(crate) fn end_damaged(&self, target: &Path) -> Result<(), Error> {
+        let path = path_for(target);
+        match self.fs.remove(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            removed => removed.context("unlink", &path)?,
+        }
+        let dir = place::parent(target);
+        self.fs.sync_dir(dir).context("fsync", dir)
     }
 
     /// Removes a journal of which everything is in the data file, durably.

@@ -1,8 +1,8 @@
-//! The lines of a journal: their text, and the checksums that chain them. docs/journal.md describes the format.
+//! The lines of a journal: their text and their checksums. docs/journal.md describes the format.
 //!
 //! A journal is a head and groups behind it. A group is one commit, or a note; its last line ends in a checksum of the
-//! group's text, whose seed is the checksum before it. So a group is whole or counts for nothing, and counts only behind
-//! the groups that it was written behind: nothing that an older journal has left on the disk is taken for one of this.
+//! group's text, seeded by the journal's name and the group's place in it. So a group is whole or counts for nothing, and
+//! counts only where it was written: nothing that an older journal has left on the disk is taken for one of this.
 
 use std::borrow::Cow;
 use std::io::Read;
@@ -96,25 +96,29 @@ pub(crate) enum Group<R> {
 pub(crate) struct Found {
     /// Where it ends, its checksum included; a line break follows if it was told.
     pub end: usize,
-    pub sum: u64,
     pub is_told: bool,
 }
 
-/// The line that a journal begins with, with its line break, and its checksum.
-pub(crate) fn head(name: u64, base: Identity) -> (String, u64) {
+/// The seed of the checksum of what begins at a place in the journal with this name.
+pub(crate) fn seed(name: u64, offset: u64) -> u64 {
+    name.wrapping_add(offset)
+}
+
+/// The line that a journal begins with, with its line break.
+pub(crate) fn head(name: u64, base: Identity) -> String {
     let mut line = format!("{{\"journal\":{VERSION},\"name\":\"{name:016x}\",\"base\":");
     base.write(&mut line);
     line.push_str("}}");
-    let sum = seal(&mut line, 0, 0);
+    seal(&mut line, 0);
     line.push('\n');
-    (line, sum)
+    line
 }
 
-/// The name and the base of the journal that begins with this text, its checksum, and how long the head is.
-pub(crate) fn read_head(text: &[u8]) -> Result<(u64, Identity, u64, usize), Flaw> {
+/// The name and the base of the journal that begins with this text, and how long the head is.
+pub(crate) fn read_head(text: &[u8]) -> Result<(u64, Identity, usize), Flaw> {
     let flaw = || Flaw::new(0, "expected the head of a journal");
     let length = memchr::memchr(b'\n', text).ok_or_else(flaw)?;
-    let found = find(&text[..=length], 0, 0).ok_or_else(flaw)?;
+    find(&text[..=length], 0, 0).ok_or_else(flaw)?;
     let line = std::str::from_utf8(&text[..length]).map_err(|_| flaw())?;
     let fields = Fields::parse(line)?;
     if fields.get(b"journal") != Some(VERSION) {
@@ -124,18 +128,16 @@ pub(crate) fn read_head(text: &[u8]) -> Result<(u64, Identity, u64, usize), Flaw
     let name = fields.get(b"name").and_then(|name| u64::from_str_radix(name.trim_matches('"'), 16).ok());
     let base = Fields::parse(fields.get(b"base").ok_or_else(flaw)?)?;
     let base = Identity::read(&base).ok_or_else(flaw)?;
-    Ok((name.ok_or_else(flaw)?, base, found.sum, length + 1))
+    Ok((name.ok_or_else(flaw)?, base, length + 1))
 }
 
-/// A group of changes, without a line break at its end, and its checksum.
-pub(crate) fn group<R: Record>(changes: &[Change<R>], seed: u64) -> (String, u64) {
+/// A group of changes, without a line break at its end.
+pub(crate) fn group<R: Record>(changes: &[Change<R>], seed: u64) -> String {
     let mut out = String::new();
-    let mut start = 0;
     for (place, change) in changes.iter().enumerate() {
         if place > 0 {
             out.push('\n');
         }
-        start = out.len();
         match change {
             Change::Put(record) => {
                 out.push_str("{\"put\":");
@@ -160,41 +162,39 @@ pub(crate) fn group<R: Record>(changes: &[Change<R>], seed: u64) -> (String, u64
             }
         }
     }
-    let sum = seal(&mut out, 0, seed);
-    debug_assert!(start < out.len());
-    (out, sum)
+    seal(&mut out, seed);
+    out
 }
 
 /// The note that is made before a data file is replaced by one with everything up to a place in the journal.
-pub(crate) fn checkpoint(file: Identity, upto: u64, seed: u64) -> (String, u64) {
+pub(crate) fn checkpoint(file: Identity, upto: u64, seed: u64) -> String {
     let mut line = String::from("{\"checkpoint\":");
     file.write(&mut line);
     line.push_str(&format!(",\"upto\":{upto}}}}}"));
-    let sum = seal(&mut line, 0, seed);
-    (line, sum)
+    seal(&mut line, seed);
+    line
 }
 
 /// The note that a sync of the journal has failed.
-pub(crate) fn sealed(seed: u64) -> (String, u64) {
+pub(crate) fn sealed(seed: u64) -> String {
     let mut line = String::from("{\"sealed\":true}");
-    let sum = seal(&mut line, 0, seed);
-    (line, sum)
+    seal(&mut line, seed);
+    line
 }
 
-/// Puts the checksum of what begins at `start` into the object that ends there.
-fn seal(text: &mut String, start: usize, seed: u64) -> u64 {
+/// Puts the checksum of the text into the object that it ends with.
+fn seal(text: &mut String, seed: u64) {
     text.pop();
-    let sum = xxh3_64_with_seed(&text.as_bytes()[start..], seed);
+    let sum = xxh3_64_with_seed(text.as_bytes(), seed);
     text.push_str(&format!("{SUM}{sum:016x}\"}}"));
-    sum
 }
 
-/// A group with another seed: what it says stays.
-pub(crate) fn chained(group: &[u8], seed: u64) -> (String, u64) {
+/// A group in another place: what it says stays.
+pub(crate) fn moved(group: &[u8], seed: u64) -> String {
     let mut text = String::from_utf8_lossy(&group[..group.len() - SUM_LENGTH]).into_owned();
     text.push('}');
-    let sum = seal(&mut text, 0, seed);
-    (text, sum)
+    seal(&mut text, seed);
+    text
 }
 
 /// The whole group that begins at `start`, if there is one.
@@ -202,7 +202,7 @@ pub(crate) fn find(text: &[u8], start: usize, seed: u64) -> Option<Found> {
     let (end, is_told) = group_end(text, start)?;
     let sum = written_sum(&text[start..end])?;
     let is_whole = xxh3_64_with_seed(&text[start..end - SUM_LENGTH], seed) == sum;
-    is_whole.then_some(Found { end, sum, is_told })
+    is_whole.then_some(Found { end, is_told })
 }
 
 /// Where the first line at or behind `start` that ends in a checksum has its end, and whether a line break follows. It may

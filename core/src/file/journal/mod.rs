@@ -42,6 +42,7 @@
 mod append;
 mod checkpoint;
 mod lines;
+mod salvage;
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -57,6 +58,7 @@ use lines::Group;
 
 pub(crate) use append::Appended;
 pub(crate) use lines::{Hashing, Identity};
+pub(crate) use salvage::salvage;
 
 /// How far a journal is known, and what can be done with it.
 #[derive(Clone, Debug)]
@@ -73,8 +75,6 @@ pub(crate) struct Position {
     pub end: u64,
     /// Whether that line break is still to come.
     pub is_open: bool,
-    /// The checksum of the last whole group.
-    pub sum: u64,
     /// Whether a whole group is behind it that nobody has been told of yet.
     pub is_pending: bool,
     /// Device and inode of the journal.
@@ -108,6 +108,11 @@ impl Position {
     pub fn line_break(&self) -> &'static str {
         if self.is_open { "\n" } else { "" }
     }
+
+    /// The seed of what is appended next.
+    pub fn seed(&self) -> u64 {
+        lines::seed(self.name, self.end + self.line_break().len() as u64)
+    }
 }
 
 /// The journal beside a data file, if there is one.
@@ -134,7 +139,7 @@ pub(crate) fn load<R: Record>(
     let stamp = file.stat().context("fstat", path)?.stamp;
     let text = file.read_from(0).context("read", path)?;
     let damaged = |flaw: Flaw| flaw.in_file(path, &text);
-    let (name, base, sum, head) = lines::read_head(&text).map_err(damaged)?;
+    let (name, base, head) = lines::read_head(&text).map_err(damaged)?;
     let position = Position {
         path: path.into(),
         name,
@@ -142,7 +147,6 @@ pub(crate) fn load<R: Record>(
         sealed: false,
         end: head as u64,
         is_open: false,
-        sum,
         is_pending: false,
         number: (stamp.dev, stamp.ino),
         stamp: Some(stamp).filter(|stamp| stamp.size == text.len() as u64),
@@ -202,7 +206,7 @@ fn read_groups<R: Record>(
 ) -> Result<Reading<R>, Flaw> {
     let mut at = (position.end - offset) as usize;
     let (mut mutations, mut notes) = (Vec::new(), Vec::new());
-    while let Some(found) = lines::find(text, at, position.sum) {
+    while let Some(found) = lines::find(text, at, lines::seed(position.name, offset + at as u64)) {
         let group = lines::read_group(&text[at..found.end]).map_err(|flaw| flaw.shifted(at))?;
         if !found.is_told && !alone {
             // Somebody may be about to sync it. But where the file is there that a note names, the note was synced.
@@ -222,7 +226,6 @@ fn read_groups<R: Record>(
         }
         at = found.end + usize::from(found.is_told);
         position.is_open = !found.is_told;
-        position.sum = found.sum;
         position.end = offset + at as u64;
     }
     if at < text.len() {
