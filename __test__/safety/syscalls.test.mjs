@@ -88,7 +88,7 @@ describe('the sequence of a commit', () => {
 });
 
 describe('a kill at each system call', () => {
-  test.each(['the first add in a directory that is not there', 'an update in a file'])(
+  test.for(['the first add in a directory that is not there', 'an update in a file'])(
     'of %s leaves the old file or the new one, and the next write works',
     { timeout: 120_000 },
     async (name, context) => {

@@ -11,7 +11,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use notify::event::{AccessKind, AccessMode, RemoveKind};
+use notify::event::{AccessKind, AccessMode, ModifyKind, RemoveKind};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 
 use crate::error::{Context, Error, words};
@@ -46,6 +46,10 @@ struct Known(Mutex<Option<ById>>);
 
 /// "Too many open files", on all systems with such numbers.
 const EMFILE: i32 = 24;
+
+/// The identity of a directory where the system tells none. A watch of it then goes on when it is moved away, and hears
+/// nothing of that; the directory above it does.
+const UNKNOWN: (u64, u64) = (0, 0);
 
 /// Each with its last known place in the file.
 type ById = HashMap<Arc<[u8]>, (usize, Arc<Process>)>;
@@ -174,9 +178,9 @@ struct Places {
 impl Places {
     fn new(path: &Path, wake: Sender<Wake>) -> Result<Self, Error> {
         let name = path.file_name().unwrap_or_default().to_owned();
+        let dir = path.parent().unwrap_or(path).to_owned();
         let on_event = move |event: notify::Result<Event>| {
-            let gone = EventKind::Remove(RemoveKind::Folder);
-            if event.as_ref().is_ok_and(|event| event.kind == gone) {
+            if event.as_ref().is_ok_and(|event| is_gone_or_moved(event, &dir)) {
                 let _ = wake.send(Wake::Gone);
             } else if event.map_or(true, |event| may_matter(&event, &name)) {
                 let _ = wake.send(Wake::Changed);
@@ -195,6 +199,12 @@ impl Places {
             }
             self.forget();
             for (dir, identity) in wanted {
+                if identity == UNKNOWN
+                    && let Some(above) = dir.parent()
+                {
+                    // Where it can't be had, a directory that is moved away is missed, and nothing else.
+                    let _ = self.watcher.watch(above, RecursiveMode::NonRecursive);
+                }
                 match self.watcher.watch(&dir, RecursiveMode::NonRecursive) {
                     Ok(()) => self.watched.push((dir, identity)),
                     // Removed just now: look again.
@@ -207,9 +217,14 @@ impl Places {
 
     /// Takes all watches away.
     fn forget(&mut self) {
-        for (dir, _) in self.watched.drain(..) {
+        for (dir, identity) in self.watched.drain(..) {
             // Gone with its directory, in most cases.
             let _ = self.watcher.unwatch(&dir);
+            if identity == UNKNOWN
+                && let Some(above) = dir.parent()
+            {
+                let _ = self.watcher.unwatch(above);
+            }
         }
     }
 
@@ -225,6 +240,17 @@ impl Places {
             wanted.extend(nearest.filter(|nearest| !wanted.contains(nearest)));
         }
         wanted
+    }
+}
+
+/// A directory is gone, or another one may be in its place.
+fn is_gone_or_moved(event: &Event, dir: &Path) -> bool {
+    match event.kind {
+        EventKind::Remove(RemoveKind::Folder) => true,
+        EventKind::Create(_) | EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)) => {
+            event.paths.iter().any(|path| path == dir)
+        }
+        _ => false,
     }
 }
 
