@@ -16,12 +16,15 @@ const { mayAnswerNow, nextTurn } = require('./lib/pace');
 const { makeProcess } = require('./lib/records');
 const { Registry } = require('./lib/registry');
 const { Watcher } = require('./lib/watcher');
+const { tellZone } = require('./lib/zone');
 
 /**
  * @typedef {import('./index')} Api
  * @typedef {import('./native').Query} Query
  * @typedef {import('./native').Selection} Selection
  */
+
+tellZone();
 
 /** Node has it since 20.4. @type {typeof Symbol.asyncDispose} */
 const asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose');

@@ -199,6 +199,9 @@ export interface RecoveryReport {
   lost: Array<LostPart>
 }
 
+/** Takes JavaScript's idea of the local time zone: instants, each followed by the offset that counts from then on. */
+export declare function setLocalOffsets(offsets: Array<number>): void
+
 /** How much the files hold. */
 export interface StorageStats {
   totalProcesses: number

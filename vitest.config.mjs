@@ -7,7 +7,8 @@ export default defineConfig({
     include: ['__test__/**/*.test.mjs'],
     // Node itself loads the package, so that the tests see what callers see and no rewritten module.
     server: { deps: { external: [/\/index\.js$/] } },
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    // Far more than any takes: a machine may be busy with other things.
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
   },
 });

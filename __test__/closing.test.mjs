@@ -217,7 +217,7 @@ describe.skipIf(!onLinux)('what close lets go of', () => {
     const held = () => openFiles().filter((file) => file.startsWith(args[0]) || file.includes('inotify')).length;
     // Threads that are about to end may hold something for a moment.
     const letGo = async () => {
-      const limit = Date.now() + 10000;
+      const limit = Date.now() + 60_000;
       while (held() > 0 && Date.now() < limit) await new Promise((resolve) => setTimeout(resolve, 5));
       return held();
     };`;

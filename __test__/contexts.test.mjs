@@ -86,7 +86,7 @@ describe('what others change is told in the context of the assignment', () => {
     if (when === 'later') request.run('assigned', () => listen(store));
     await request.run('first read', () => store.getAllProcesses());
     await request.run('another', () => other.addProcess(sample('a')));
-    await vi.waitFor(() => expect(seen).toEqual([['a', when === 'later' ? 'assigned' : 'made']]), 20_000);
+    await vi.waitFor(() => expect(seen).toEqual([['a', when === 'later' ? 'assigned' : 'made']]), 60_000);
     await store.close();
   });
 });

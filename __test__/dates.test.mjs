@@ -3,7 +3,16 @@
 import { writeFileSync } from 'node:fs';
 import vm from 'node:vm';
 import { describe, expect, test } from 'vitest';
-import { freshStore, idsOf, readEntries, runNode, sample, storedEntry, withStore } from './support.mjs';
+import {
+  freshStore,
+  idsOf,
+  readEntries,
+  runNode,
+  sample,
+  storedEntry,
+  tempDir,
+  withStore,
+} from './support.mjs';
 
 const LIMIT = 8.64e15;
 
@@ -200,5 +209,42 @@ describe('dates of another realm', () => {
     const { store } = freshStore();
     await store.addProcess(sample('a', { startTime: new Moment('2024-05-01') }));
     expect((await store.getProcess('a')).startTime).toEqual(new Date('2024-05-01'));
+  });
+});
+
+describe('the time zone that the native side is told where the system does not know it', () => {
+  test.each(['UTC', 'America/St_Johns', 'Asia/Kathmandu', 'Africa/Casablanca'])(
+    'is that of JavaScript: %s',
+    async (TZ) => {
+      const source = `
+      import { createRequire } from 'node:module';
+      const { findOffsets } = createRequire(entry)('./lib/zone.js');
+      const offsets = findOffsets();
+      const wrong = [];
+      for (let instant = Date.UTC(1840, 0, 2); instant < Date.UTC(2500, 0); instant += 5e9 + 7e6) {
+        let last = 0;
+        while (last + 2 < offsets.length && offsets[last + 2] <= instant) last += 2;
+        const local = new Date(instant);
+        const minutes = Math.trunc(-offsets[last + 1] / 60_000);
+        if (minutes !== local.getTimezoneOffset()) wrong.push(local);
+      }
+      console.log(offsets.length, JSON.stringify(wrong));`;
+      const { stdout } = await runNode(source, [], { env: { TZ } });
+      expect(stdout).toMatch(/^\d+ \[\]\n$/);
+    },
+  );
+
+  test('is the one that counts', async () => {
+    const source = withStore(`
+      const { createRequire } = await import('node:module');
+      const { writeFileSync } = await import('node:fs');
+      createRequire(entry)('./lib/addon.js').setLocalOffsets([-1e14, 3_600_000, Date.UTC(2020, 0), 7_200_000]);
+      const record = (id, startTime) => ({ workspaceId: '', process: { id, status: 'queued', startTime } });
+      const entries = [record('a', '2019-06-01T12:00:00'), record('b', '2021-06-01T12:00:00')];
+      writeFileSync(args[0] + '/processes.json', JSON.stringify(entries));
+      const at = (year, hour) => ({ since: new Date(Date.UTC(year, 5, 1, hour)), until: new Date(Date.UTC(year, 5, 1, hour, 1)) });
+      console.log(await store.getProcessIds(at(2019, 11)), await store.getProcessIds(at(2021, 10)));`);
+    const { stdout, stderr } = await runNode(source, [tempDir()]);
+    expect({ stdout, stderr }).toEqual({ stdout: "[ 'a' ] [ 'b' ]\n", stderr: '' });
   });
 });

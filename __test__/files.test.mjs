@@ -172,7 +172,7 @@ describe('temporary files', () => {
     const seen = watchNames(dir);
     for (let i = 0; i < 5; i++) await store.addProcess(sample(`p${i}`));
     for (let i = 0; i < 3; i++) await store.registerWorkspace({ ...workspace, id: `w${i}` });
-    await vi.waitFor(() => expect(seen().length).toBeGreaterThanOrEqual(8), { timeout: 10_000 });
+    await vi.waitFor(() => expect(seen().length).toBeGreaterThanOrEqual(8), { timeout: 60_000 });
     const ofProcesses = seen().filter((name) => /^processes\.json\..+\.tmp$/.test(name));
     const ofWorkspaces = seen().filter((name) => /^workspaces\.json\..+\.tmp$/.test(name));
     expect([ofProcesses.length, ofWorkspaces.length, seen().length]).toEqual([5, 3, 8]);
@@ -182,7 +182,7 @@ describe('temporary files', () => {
     const { store, dir } = freshStore();
     const seen = watchNames(dir);
     await store.addProcess(sample('a'));
-    await vi.waitFor(() => expect(seen()).toHaveLength(1), { timeout: 10_000 });
+    await vi.waitFor(() => expect(seen()).toHaveLength(1), { timeout: 60_000 });
     writeFileSync(join(dir, seen()[0]), '[{"torn":');
     await store.addProcess(sample('b'));
     expect(dataNames(dir)).toEqual(['processes.json']);

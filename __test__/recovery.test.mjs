@@ -228,9 +228,9 @@ describe('around a recovery', () => {
     damage(files[0], withoutEndOf('b'));
     expect(await rejection(store.addProcess(sample('d')))).toMatchObject({ code: 'ERR_STORE_CORRUPT' });
     await store.recover();
-    await vi.waitFor(() => expect(heard.watched).toEqual(['process-removed b']), 10_000);
+    await vi.waitFor(() => expect(heard.watched).toEqual(['process-removed b']), 60_000);
     await store.addProcess(sample('d'));
-    await vi.waitFor(() => expect(heard.watched).toHaveLength(2), 10_000);
+    await vi.waitFor(() => expect(heard.watched).toHaveLength(2), 60_000);
     expect(heard).toEqual({ store: ['process-added d'], watched: ['process-removed b', 'process-added d'] });
   });
 

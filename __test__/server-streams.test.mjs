@@ -165,7 +165,7 @@ describe('the stream of output', () => {
   test('is in the store a moment later, though nobody asks', async () => {
     const { ask, store } = await serverWithProcess();
     await ask('POST', '/processes/a/output', { content: 'unasked' });
-    await vi.waitFor(async () => expect((await store.getProcess('a')).result).toBe('unasked'), 10_000);
+    await vi.waitFor(async () => expect((await store.getProcess('a')).result).toBe('unasked'), 60_000);
   });
 });
 
@@ -179,7 +179,7 @@ describe('clients that go away', () => {
     expect(await server.heldResponses()).toBeGreaterThanOrEqual(before + 40);
     for (const stream of streams) stream.close();
     await ask('POST', '/processes/a/output', { content: 'x' });
-    await vi.waitFor(async () => expect(await server.heldResponses()).toBeLessThan(before + 5), 10_000);
+    await vi.waitFor(async () => expect(await server.heldResponses()).toBeLessThan(before + 5), 60_000);
   });
 
   test('or do not read are cut off, and the others go on', async () => {

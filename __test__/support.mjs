@@ -172,7 +172,7 @@ export async function rejection(promise) {
  */
 export function runNode(source, args = [], options = {}) {
   const child = startNode(source, args, options);
-  const limit = setTimeout(() => child.kill('SIGKILL'), 20_000);
+  const limit = setTimeout(() => child.kill('SIGKILL'), 120_000);
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text) => (stdout += text));

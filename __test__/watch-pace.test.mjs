@@ -5,22 +5,24 @@ import { FileProcessStore } from '../index.js';
 import { startStore } from './fixtures/store-process.mjs';
 import { runNode, sample, tempDir, withStore } from './support.mjs';
 
-// What takes longer is the machine's doing if it happens once; it is the store's if most changes take so long.
-test('what another process changes is told within 100 ms', { retry: 2 }, async () => {
+test('what another process changes is told at about the time at which its call resolves', async () => {
   const dir = tempDir();
   const store = new FileProcessStore({ dataDir: dir, watch: true });
   const there = startStore({ dataDir: dir, durable: false });
   onTestFinished(() => Promise.all([store.close(), there.stop()]));
   await Promise.all([store.getProcessCount(), there.call('getProcessCount')]);
-  const took = [];
+  const [took, called] = [[], []];
   for (let n = 0; n < 21; n += 1) {
     const heard = new Promise((resolve) => (store.onProcessChange = resolve));
     // From the call on, so that the way to the other process and the write count, too.
     const began = performance.now();
-    await Promise.all([there.call('addProcess', sample(`p${n}`)), heard]);
+    const call = there.call('addProcess', sample(`p${n}`)).then(() => called.push(performance.now() - began));
+    await Promise.all([call, heard]);
     took.push(performance.now() - began);
   }
-  expect(took.sort((a, b) => a - b)[10]).toBeLessThan(100);
+  const median = (times) => times.sort((a, b) => a - b)[10];
+  // By the pace of the machine, which may be busy; somebody who polls takes many times as long.
+  expect(median(took)).toBeLessThan(100 + 10 * median(called));
 });
 
 test.skipIf(process.platform !== 'linux')(
@@ -39,13 +41,21 @@ test.skipIf(process.platform !== 'linux')(
     const watched = new FileProcessStore({ dataDir: args[0], watch: true });
     const heard = new Promise((resolve) => (watched.onProcessChange = resolve));
     await watched.getProcessCount();
-    await pause(200);
-    const before = sleeps();
-    await pause(600);
-    const after = sleeps();
+    // On a busy machine it may take a while until they rest.
+    let before, after, tries = 0;
+    do {
+      before = sleeps();
+      await pause(600);
+      after = sleeps();
+    } while (after.join() !== before.join() && ++tries < 50);
+    // The watch alone does not keep the process alive.
+    const alive = setInterval(() => {}, 1000);
     await store.updateProcess('a', { result: 'r' });
-    await Promise.all([heard, pause(100)]);
-    console.log(before.length, after.join() === before.join(), sleeps().every((n, thread) => n > after[thread]));`;
+    await heard;
+    clearInterval(alive);
+    const awake = () => sleeps().every((n, thread) => n > after[thread]);
+    for (let waits = 0; waits < 500 && !awake(); waits++) await pause(20);
+    console.log(before.length, after.join() === before.join(), awake());`;
     const outcome = await runNode(withStore(body), [tempDir()]);
     expect(outcome).toEqual({ code: 0, signal: null, stdout: '2 true true\n', stderr: '' });
   },

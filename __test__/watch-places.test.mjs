@@ -39,7 +39,7 @@ async function watching(dir) {
 /** Resolves when exactly these have been heard, in any order; then it forgets them. */
 async function hears(heard, ...expected) {
   await vi.waitFor(() => expect([...heard].sort()).toEqual([...expected].sort()), {
-    timeout: 10_000,
+    timeout: 60_000,
     interval: 5,
   });
   heard.length = 0;
@@ -170,7 +170,7 @@ describe('a data file', () => {
     await store.flush();
     await store.getProcessCount().catch(() => {});
     writeFileSync(join(dir, 'processes.json'), text('a'));
-    await vi.waitFor(async () => expect(await store.getProcessIds()).toEqual(['a']), 10_000);
+    await vi.waitFor(async () => expect(await store.getProcessIds()).toEqual(['a']), 60_000);
     await new Promise((resolve) => setTimeout(resolve, 50));
     heard.length = 0;
     await worker(dir).addProcess(sample('b'));

@@ -21,7 +21,7 @@ function runLimited(limit, body, dir, command = ['sh']) {
   const run = spawnSync(program, [...before, '-c', `${limit}; exec "$0" "$@"`, ...node], {
     env,
     encoding: 'utf8',
-    timeout: 20_000,
+    timeout: 60_000,
   });
   expect(run.stderr).toBe('');
   return run.stdout.trimEnd().split('\n');

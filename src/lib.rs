@@ -38,6 +38,13 @@ pub fn version() -> &'static str {
     env!("CARGO_PKG_VERSION")
 }
 
+/// Takes JavaScript's idea of the local time zone: instants, each followed by the offset that counts from then on.
+#[napi]
+pub fn set_local_offsets(offsets: Vec<f64>) {
+    let pairs = offsets.chunks_exact(2).map(|pair| (pair[0] as i64, pair[1] as i64));
+    file_process_store_core::date::set_local_offsets(pairs.collect());
+}
+
 /// The default data directory, if the environment or the system names an absolute home directory.
 #[napi]
 pub fn default_data_dir() -> Result<Option<String>> {

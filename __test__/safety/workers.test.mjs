@@ -9,7 +9,7 @@ import { tempDir } from '../support.mjs';
 test('eight rounds of them lose nothing that was acknowledged, and the main thread carries on', async () => {
   // A process of its own: if it crashed, that would be seen.
   const program = fileURLToPath(new URL('../faults/terminations.mjs', import.meta.url));
-  const run = promisify(execFile)(process.execPath, [program, tempDir(), '8'], { timeout: 25_000 });
+  const run = promisify(execFile)(process.execPath, [program, tempDir(), '8'], { timeout: 150_000 });
   const { stdout, stderr } = await run;
   expect(stderr).toBe('');
   const { acknowledged, ...report } = JSON.parse(stdout);

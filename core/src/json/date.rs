@@ -9,6 +9,8 @@
 mod legacy;
 mod token;
 
+use std::sync::OnceLock;
+
 use chrono::{DateTime, Local, Offset, TimeZone};
 
 use self::token::Numeral;
@@ -150,10 +152,28 @@ fn from_local(local: i64, offset_at: impl Fn(i64) -> Option<i64>) -> Option<i64>
     Some(local - offset_at(local - larger)?)
 }
 
+/// The local time zone as the host knows it; see [`set_local_offsets`].
+static OFFSETS: OnceLock<Vec<(i64, i64)>> = OnceLock::new();
+
+/// Takes the local time zone from the host, whose idea of it may be another than the system's: on Windows, JavaScript
+/// heeds the variable `TZ`, and the system does not. Instants with the offset that counts from then on, both in
+/// milliseconds, in order. The first call counts.
+pub fn set_local_offsets(offsets: Vec<(i64, i64)>) {
+    let _ = OFFSETS.set(offsets);
+}
+
+fn offset_at(offsets: &[(i64, i64)], utc: i64) -> Option<i64> {
+    let later = offsets.partition_point(|(from, _)| *from <= utc);
+    offsets.get(later.saturating_sub(1)).map(|(_, offset)| *offset)
+}
+
 /// The offset of the local time zone at an instant, both in milliseconds. Far beyond all known rules, and
 /// what chrono can hold, the rules repeat with the calendar; before them, nothing changes.
 fn local_offset(utc: i64) -> Option<i64> {
     let known = if utc > 2 * CYCLE { CYCLE + utc % CYCLE } else { utc.max(-CYCLE) };
+    if let Some(offsets) = OFFSETS.get() {
+        return offset_at(offsets, known);
+    }
     let instant = DateTime::from_timestamp_millis(known)?.naive_utc();
     Some(i64::from(Local.offset_from_utc_datetime(&instant).fix().local_minus_utc()) * 1000)
 }
