@@ -14,7 +14,7 @@ const isObject = (value) => typeof value === 'object' && value !== null && !Arra
 /** The entries of the file, or undefined if it is not what a store writes. */
 export function entriesOf(bytes) {
   try {
-    const entries = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
+    const entries = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
     return Array.isArray(entries) && entries.every(isEntry) ? entries : undefined;
   } catch {
     return undefined;

@@ -95,6 +95,11 @@ impl Error {
         matches!(self, Error::System { committed: true, .. })
     }
 
+    /// Whether the system has found nothing at this path.
+    pub(crate) fn is_absence_of(&self, sought: &Path) -> bool {
+        matches!(self, Error::System { kind: io::ErrorKind::NotFound, path, .. } if path == sought)
+    }
+
     /// Whether there was no room for the new state on the disk, or none for this user.
     pub(crate) fn is_want_of_room(&self) -> bool {
         use io::ErrorKind::{QuotaExceeded, StorageFull};

@@ -73,7 +73,8 @@ fn damage_is_told_by_line_and_column() {
         (String::new(), (1, 1)),
         ("\0\0\0\0\0\0".into(), (1, 1)),
         ("{}".into(), (1, 1)),
-        ("\u{feff}[]".into(), (1, 1)),
+        ("\u{feff}{}".into(), (1, 4)),
+        ("\u{feff}\u{feff}[]".into(), (1, 4)),
         (format!("[\n  {a},\n<<<<<<< HEAD\n  {b}\n=======\n]"), (3, 1)),
         (format!("[\n  {a}\n  {b}\n]"), (3, 3)),
         (format!("[\n  {a},\n  {b}\n]\ntrailing"), (5, 1)),
@@ -140,4 +141,21 @@ fn what_is_no_regular_file_is_refused_without_being_opened_for_long() {
         .processes
         .apply(vec![histories::put(&process("p1", "queued", 1))], WriteOptions::default())
         .unwrap();
+}
+
+/// As editors on Windows write it. A write makes the file ours.
+#[test]
+fn a_byte_order_mark_is_read_and_stays_until_the_next_write() {
+    let text = format!("\u{feff}[{}]", entry("p1"));
+    let (client, store) = with(text.as_bytes());
+    assert_eq!(store.processes.read().unwrap().records().len(), 1);
+    Step::Nothing.run(&store, 1).unwrap();
+    assert_eq!(store.processes.recover(WriteOptions::default()).unwrap().kept, 1);
+    assert_eq!(client.content(Path::new(PROCESSES)).unwrap(), text.as_bytes());
+    Step::Merge.run(&store, 2).unwrap();
+    assert!(client.content(Path::new(PROCESSES)).unwrap().starts_with(b"[\n  {"));
+    client.write_in_place(Path::new(WORKSPACES), "\u{feff}[{\"id\":\"w1\"}]");
+    assert_eq!(store.workspaces.read().unwrap().records().len(), 1);
+    client.write_in_place(Path::new(PROCESSES), &text[..text.len() - 1]);
+    assert_eq!(store.processes.recover(WriteOptions::default()).unwrap().kept, 1);
 }

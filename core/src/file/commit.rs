@@ -107,7 +107,7 @@ impl<R: Record> State<R> {
         let began = Instant::now();
         loop {
             let target = place::resolve(&*self.fs, &self.path)?;
-            if place::stamp(&*self.fs, &target)?.is_none() {
+            if self.find(&target, false)?.is_none() {
                 return Ok(None);
             }
             let path = lock::path_for(&target);
@@ -230,6 +230,11 @@ impl<R: Record> State<R> {
         // An open file may be no file that can be renamed, an upload ends when it is closed, and no disk can be mounted
         // read-only while a handle for writing is open.
         drop(file);
+        let filled = match filled {
+            // Taken away while its attributes were asked for. Whether it comes back is waited for before the next try.
+            Err(error) if !insist && base.stamp().is_some() && error.is_absence_of(target) => Ok(None),
+            filled => filled,
+        };
         let ready = filled.and_then(|filled| {
             if filled.is_none() {
                 Ok(Replaced::Overtaken)

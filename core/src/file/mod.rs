@@ -4,6 +4,7 @@
 //! the queue; one writer at a time takes all that is there and commits it at once (group commit), so a
 //! burst of a hundred calls costs one commit, and no timer delays a single one.
 
+mod absence;
 pub(crate) mod access;
 pub(crate) mod batch;
 pub(crate) mod commit;
@@ -31,6 +32,9 @@ use crate::records::Record;
 use crate::records::content::Content;
 use crate::records::draft::Mutation;
 use crate::threads::{self, guarded};
+
+/// How often a commit may lose its lock. Nobody deletes lock files for ever, but a file system may say so.
+const MOST_LOST_LOCKS: usize = 64;
 
 struct Queue<R> {
     waiting: VecDeque<Batch<R>>,
@@ -212,9 +216,12 @@ impl<R: Record> DataFile<R> {
             *settling = Some(lock(&self.settling));
             let mut settled = match self.state.commit(&turn, group)? {
                 Committed::Done(settled) => settled,
-                Committed::LostLock => {
+                Committed::LostLock if lost_locks < MOST_LOST_LOCKS => {
                     lost_locks += 1;
                     continue;
+                }
+                Committed::LostLock => {
+                    return Err(Error::Locked { path: path_for(&turn.target), waited: began.elapsed() });
                 }
                 // Those that have more time try again.
                 Committed::Hindered(error) => {
@@ -260,18 +267,28 @@ impl<R: Record> DataFile<R> {
     fn acquire(&self, group: &mut Vec<Batch<R>>) -> Result<Option<Turn>, Error> {
         let fs = &*self.state.fs;
         let began = Instant::now();
+        let mut is_first = true;
         loop {
             let target = place::resolve(fs, &self.state.path)?;
             if group.iter().any(Batch::creates) {
+                if is_first {
+                    // Before a directory or a lock file is made, which would take the place of what is only away.
+                    self.state.find(&target, true)?;
+                }
                 let durable = group.iter().any(|batch| batch.options.durable);
                 place::make_dirs(fs, place::parent(&self.state.path), durable)?;
-            } else if place::stamp(fs, &target)?.is_none() {
+            } else if self.state.find(&target, false)?.is_none() {
                 return Ok(None);
             }
             let path = path_for(&target);
             if let Some(lock) = Lock::try_acquire(fs, &path)? {
+                if !is_first {
+                    // Who had the lock has made the file, if there was none.
+                    self.state.find(&target, true)?;
+                }
                 return Ok(Some(Turn { lock, target }));
             }
+            is_first = false;
             self.join(group);
             for batch in group.extract_if(.., |batch| batch.is_expired()) {
                 let waited = batch.waiting_since.elapsed();

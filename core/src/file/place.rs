@@ -65,21 +65,36 @@ pub(crate) fn parent(path: &Path) -> &Path {
 
 /// Creates a directory and its parents, each synced into its own parent if `durable`.
 pub(crate) fn make_dirs(fs: &dyn FileSystem, dir: &Path, durable: bool) -> Result<(), Error> {
+    // Somebody may remove a parent that was just made. But some places (/proc, an automounter's directory, a drive that
+    // is absent) say that there is no such directory although the parent is there, and always will.
+    const MOST_REPEATS: usize = 16;
+    let mut repeats = MOST_REPEATS;
+    make_within(fs, dir, durable, &mut repeats)
+}
+
+fn make_within(fs: &dyn FileSystem, dir: &Path, durable: bool, repeats: &mut usize) -> Result<(), Error> {
     if fs.stat(dir).is_ok_and(|found| found.kind == FileKind::Directory) {
         return Ok(());
     }
     let above = parent(dir);
-    match fs.create_dir(dir) {
-        Err(error) if error.kind() == ErrorKind::NotFound && above != dir => {
-            make_dirs(fs, above, durable)?;
-            return make_dirs(fs, dir, durable);
+    let mut made = fs.create_dir(dir);
+    while made.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound)
+        && above != dir
+        && *repeats > 0
+    {
+        make_within(fs, above, durable, repeats)?;
+        made = fs.create_dir(dir);
+        if made.is_err() {
+            *repeats -= 1;
         }
+    }
+    match made {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             // Somebody else was faster, or something that is no directory is in the way.
             let found = fs.stat(dir).context("mkdir", dir)?;
             return if found.kind == FileKind::Directory { Ok(()) } else { Err(error).context("mkdir", dir) };
         }
-        created => created.context("mkdir", dir)?,
+        made => made.context("mkdir", dir)?,
     }
     if let (Ok(made), Ok(above)) = (fs.stat(dir), fs.stat(above))
         && made.owner != above.owner

@@ -45,8 +45,12 @@ pub(crate) struct State<R> {
     /// Where the file is, links not resolved.
     pub path: PathBuf,
     current: Mutex<Arc<View<R>>>,
-    /// Held while the file is read, so that many readers at once read it once.
-    refreshing: Mutex<()>,
+    /// Held while the file is read or looked for, so that many readers at once do it once.
+    pub(super) refreshing: Mutex<()>,
+    /// Whether the file was looked for, and counts as gone.
+    pub(super) gone: AtomicBool,
+    /// The file system that the file's directory was last found on.
+    pub(super) home: Mutex<Option<u64>>,
     /// Whether the file is on a disk of this machine, as found when it was last read.
     pub(crate) local: AtomicBool,
     /// Whether the writer of this process is appending to the journal: so nobody else is, and what is known is current.
@@ -67,6 +71,8 @@ impl<R: Record> State<R> {
             path,
             current: Mutex::new(Arc::new(View::of(Snapshot::missing()))),
             refreshing: Mutex::new(()),
+            gone: AtomicBool::new(false),
+            home: Mutex::new(None),
             local: AtomicBool::new(false),
             appending: AtomicBool::new(false),
             patience: AtomicU64::new(0),
@@ -146,10 +152,11 @@ impl<R: Record> State<R> {
     fn renew(&self, path: &Path, alone: bool) -> Result<Arc<View<R>>, Error> {
         // A file that is being written in place is read again until it holds still, within reason.
         const MOST_READS: usize = 20;
+        const MOST_GROWTH: u64 = 64 << 10;
         let fs = &*self.fs;
         self.local.store(place::is_local(fs, path), Ordering::Relaxed);
         for reads in 1.. {
-            let stamp = place::stamp(fs, path)?;
+            let stamp = self.find_alone(path, false)?;
             let last = lock(&self.current).clone();
             if last.file.is_current(stamp, fs.now())
                 && let Some(view) = self.follow(&last, path, alone)?
@@ -170,7 +177,10 @@ impl<R: Record> State<R> {
             place::must_be_regular(before.kind, path)?;
             let journal_path = journal::path_for(&place::resolve(fs, path)?);
             let journal = journal::open(fs, &journal_path)?;
-            let mut hashing = Hashing::new(&mut *file, journal.is_some());
+            // A file that grows for ever, or gives more than it says it has, is read up to some end.
+            let most = before.stamp.size.saturating_add(MOST_GROWTH);
+            let mut source = std::io::Read::take(&mut *file, most);
+            let mut hashing = Hashing::new(&mut source, journal.is_some());
             let mut input = Input::new(&mut hashing, before.stamp.size);
             let content = Content::read(&mut input, &last.file.content);
             let length = input.length();
@@ -214,6 +224,7 @@ impl<R: Record> State<R> {
                 return Ok(view);
             }
             let stamp = after.stamp;
+            self.note_home(path);
             let snapshot = if self.may_keep_open() {
                 Snapshot::pinned(content.clone(), stamp, read_at, Pin::new(file))
             } else {
@@ -286,6 +297,9 @@ impl<R: Record> State<R> {
     }
 
     pub fn publish(&self, view: View<R>) -> Arc<View<R>> {
+        if view.stamp().is_some() {
+            self.gone.store(false, Ordering::Release);
+        }
         let view = Arc::new(view);
         // The old one is dropped after the lock is free: its pin may be the last of a large file.
         let old = std::mem::replace(&mut *lock(&self.current), view.clone());

@@ -102,7 +102,7 @@ impl Obstacle {
 pub trait File: Debug + Send + Sync + io::Read {
     /// Stat of the open file.
     fn stat(&self) -> io::Result<Stat>;
-    /// All bytes from the start; `size` is a hint. Memory is reserved fallibly.
+    /// All bytes from the start; where there are more than `size`, one more. Memory is reserved fallibly.
     fn read_all(&mut self, size: u64) -> io::Result<Vec<u8>>;
     /// Writes all `parts` in order at the current position.
     fn write_all(&mut self, parts: &[&[u8]]) -> io::Result<()>;
@@ -168,6 +168,10 @@ pub trait FileSystem: Debug + Send + Sync {
     fn now(&self) -> FileTime;
     /// A clock that is never set, to measure how much time has passed.
     fn uptime(&self) -> Duration;
+    /// Lets some time pass.
+    fn pause(&self, time: Duration) {
+        std::thread::sleep(time);
+    }
     /// Whether this path is on a file system that is known to be this machine's own, links followed: a stat can't wait
     /// for a network, files are stamped by [`FileSystem::now`], and one may be kept open for reading while others
     /// replace it. False where nothing is there.

@@ -9,6 +9,9 @@ pub const CLOSE: &[u8] = b"\n]";
 /// A file without records.
 pub const EMPTY: &[u8] = b"[]";
 
+/// What a UTF-8 file may begin with.
+pub const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// How large one record may get, in bytes. It stays below the longest string that a JS engine holds
 /// (V8: 2^29 - 24 units), so that whatever is accepted can be read again.
 pub const MAX_RECORD: usize = (1 << 29) - 4096;

@@ -54,15 +54,15 @@ impl<R: Record> Content<R> {
     /// Reads a file's text. Records that stand in `before` with the same bytes are taken from there, and
     /// if all of them do, `before` itself is returned.
     pub(crate) fn read(input: &mut Input, before: &Arc<Self>) -> Result<Arc<Self>, Unread> {
+        // Editors on Windows put it there. It stays until the next write.
+        if input.begins_with(layout::BYTE_ORDER_MARK)? {
+            input.pass(layout::BYTE_ORDER_MARK.len());
+        }
         input.pass_white_space()?;
         match input.next()? {
             Some(b'[') => input.pass(1),
             found => {
-                let but = match found {
-                    None => ", found the end of the file",
-                    Some(_) if input.begins_with(b"\xef\xbb\xbf")? => ", found a byte order mark",
-                    Some(_) => "",
-                };
+                let but = if found.is_none() { ", found the end of the file" } else { "" };
                 return Err(Flaw::new(input.offset(), format!("expected an array of records{but}")).into());
             }
         }

@@ -39,14 +39,25 @@ impl<R: Record> DataFile<R> {
     /// Mends the file if it is damaged: copies it to `{file}.corrupt-<timestamp>`, then replaces it by one with
     /// every record that is still whole. A file that is whole, or missing, is left alone.
     pub fn recover(&self, options: WriteOptions) -> Result<Recovery, Error> {
-        guarded(|| self.mend(options))
+        // Somebody else may mend or replace it just before we do; then we look again.
+        const MOST_TRIES: usize = 64;
+        guarded(|| {
+            for _ in 0..MOST_TRIES {
+                if let Some(recovery) = self.mend(options)? {
+                    return Ok(recovery);
+                }
+            }
+            Err(std::io::Error::from(ErrorKind::ResourceBusy)).context("rename", self.path())
+        })
     }
 
-    fn mend(&self, options: WriteOptions) -> Result<Recovery, Error> {
+    /// `None` where somebody else was faster.
+    fn mend(&self, options: WriteOptions) -> Result<Option<Recovery>, Error> {
         let fs = &*self.state.fs;
         let deadline = Instant::now().checked_add(options.lock_timeout);
         let Some(turn) = self.state.wait_for_turn(options.lock_timeout)? else {
-            return Ok(Recovery { path: self.path().to_owned(), backup: None, kept: 0, lost: Vec::new() });
+            let path = self.path().to_owned();
+            return Ok(Some(Recovery { path, backup: None, kept: 0, lost: Vec::new() }));
         };
         let path = turn.target.clone();
         match self.state.refresh(&path, true) {
@@ -54,7 +65,7 @@ impl<R: Record> DataFile<R> {
             Err(error) => return Err(error),
             Ok(whole) => {
                 let kept = whole.content.records().len();
-                return Ok(Recovery { path, backup: None, kept, lost: Vec::new() });
+                return Ok(Some(Recovery { path, backup: None, kept, lost: Vec::new() }));
             }
         }
         let (bytes, before) = self.read_whole(&path)?;
@@ -86,14 +97,10 @@ impl<R: Record> DataFile<R> {
         match self.state.replace(&turn, &damaged, content, true, false, deadline)? {
             Replaced::Yes => {
                 self.state.end_damaged(&path)?;
-                Ok(Recovery { path, backup, kept, lost })
+                Ok(Some(Recovery { path, backup, kept, lost }))
             }
             Replaced::Hindered(error) => Err(error),
-            // Somebody else has mended or replaced it just now: look again.
-            Replaced::Overtaken | Replaced::LostLock => {
-                drop(turn);
-                self.mend(options)
-            }
+            Replaced::Overtaken | Replaced::LostLock => Ok(None),
         }
     }
 
@@ -113,11 +120,14 @@ impl<R: Record> DataFile<R> {
     /// A copy that whoever may read the file may read, and that is on disk before the file is replaced.
     fn copy_aside(&self, path: &Path, bytes: &[u8], of: &Stat, durable: bool) -> Result<PathBuf, Error> {
         let fs = &*self.state.fs;
-        let mut moment = fs.now().as_nanos() / 1_000_000;
+        // More copies in one second than anybody makes.
+        const MOST_TRIES: i128 = 1000;
+        let began = fs.now().as_nanos() / 1_000_000;
+        let mut moment = began;
         loop {
             let backup = place::beside(path, &format!(".corrupt-{}", timestamp(moment)));
             let mut copy = match fs.create_new(&backup) {
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists && moment < began + MOST_TRIES => {
                     moment += 1;
                     continue;
                 }

@@ -43,6 +43,12 @@ impl Client {
         *self.own.lock().unwrap() = Own { failure: Some((at, failure, reach)), ..Own::default() };
     }
 
+    /// Plans the same failure of every call of a kind.
+    pub fn fail_every(&self, op: Op, failure: Failure) {
+        let failure = Some((0, failure, Reach::Kind));
+        *self.own.lock().unwrap() = Own { failure, failing: Some(op), ..Own::default() };
+    }
+
     /// Lets something happen just before call number `at`, counted from now.
     pub fn interrupt(&self, at: usize, what: impl FnOnce() + Send + 'static) {
         let interruption = Some((When::Call(at), Box::new(what) as _));
@@ -235,6 +241,10 @@ impl FileSystem for Client {
 
     fn now(&self) -> FileTime {
         self.world(|world| world.clock.of_programs())
+    }
+
+    fn pause(&self, time: Duration) {
+        self.wait(time.as_nanos() as i128);
     }
 
     fn uptime(&self) -> Duration {

@@ -66,10 +66,10 @@ impl File for OpenFile {
         self.client.world(|world| Ok(world.stat(self.id)))
     }
 
-    fn read_all(&mut self, _size: u64) -> io::Result<Vec<u8>> {
+    fn read_all(&mut self, size: u64) -> io::Result<Vec<u8>> {
         self.at = 0;
         let mut bytes = Vec::new();
-        self.read_to_end(&mut bytes)?;
+        self.take(size + 1).read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 

@@ -80,7 +80,7 @@ impl Own {
     /// How call number `number` fails, if it does.
     pub fn planned(&mut self, number: usize, op: Op) -> Option<Failure> {
         let (at, failure, reach) = self.failure?;
-        if number == at {
+        if number == at && self.failing.is_none() {
             self.failing = Some(op);
         }
         let hit = match reach {

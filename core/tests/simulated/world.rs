@@ -39,6 +39,8 @@ pub struct World {
     pub clock: Clock,
     /// Whether stamps have inode numbers and change times (Unix) or not (Windows).
     pub identity: bool,
+    /// The number of the device that all is on, where there is identity.
+    pub device: u64,
     /// Whether a change that follows a stat gets a time of its own, as on Linux since 6.13.
     pub multigrain: bool,
     /// The last of these times.
@@ -81,6 +83,7 @@ impl World {
             nodes: Vec::new(),
             clock: Clock::default(),
             identity: true,
+            device: 1,
             multigrain: false,
             last_exact: FileTime::default(),
             user: (1000, 1000),
@@ -158,7 +161,7 @@ impl World {
             Body::Fifo => (FileKind::Special, 0),
         };
         let stamp = Stamp {
-            dev: u64::from(self.identity),
+            dev: if self.identity { self.device } else { 0 },
             ino: match (self.identity, self.numbers_drift) {
                 (true, false) => node.number,
                 (true, true) => self.next_number,

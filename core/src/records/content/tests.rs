@@ -81,7 +81,7 @@ fn every_kind_of_damage_is_refused_at_its_place() {
         "¦null".into(),
         "¦{}".into(),
         "  ¦\"[]\"".into(),
-        "¦\u{feff}[]".into(),
+        "\u{feff}¦\u{feff}[]".into(),
         "¦<<<<<<< HEAD\n[]".into(),
         format!("[\n¦<<<<<<< HEAD\n{a}\n]"),
         "[] ¦[]".into(),
