@@ -13,6 +13,9 @@ export class Floors {
   #text;
   #file;
   #directory;
+  #dir;
+  /** @type {number | undefined} */
+  #log;
   #held = [];
   #next = 0;
 
@@ -21,6 +24,7 @@ export class Floors {
     this.#bytes = fs.readFileSync(source);
     this.#text = this.#bytes.toString('utf8');
     this.#file = join(dir, 'floor.json');
+    this.#dir = dir;
     this.#directory = fs.openSync(dir, 'r');
     this.replaceDurably();
   }
@@ -37,6 +41,13 @@ export class Floors {
     const fd = this.#write();
     fs.renameSync(this.#temporary, this.#file);
     this.#held.push(fd);
+  }
+
+  /** What no write that survives a power loss can do without: the change itself, appended and synced. */
+  appendDurably(change) {
+    this.#log ??= fs.openSync(join(this.#dir, 'floor.log'), 'a', 0o600);
+    fs.writeSync(this.#log, change);
+    fs.fdatasyncSync(this.#log);
   }
 
   /** Closes what the last replacement held open; the file that is there now stays open for the next one. */

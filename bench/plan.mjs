@@ -31,7 +31,7 @@ const GROWTH = {
   text: 'ASCII',
   share: 0.5,
   rows: ['get one', 'first 50', 'list all', 'one update', 'one add at the cap'],
-  peers: ['ours', 'plain', 'lmdb', 'sqliteFull'],
+  peers: ['ours', 'journal', 'plain', 'lmdb', 'sqliteFull'],
   memory: [],
 };
 
@@ -54,7 +54,7 @@ function longerRecords(kilobytes) {
 export const FULL = {
   mode: 'full',
   times: { read: 250, write: 300, close: 1500, burst: 500, outside: 250 },
-  close: ['ours', 'unsynced'],
+  close: ['ours', 'journal', 'unsynced'],
   rounds: { usual: 4, close: 10 },
   longestBurst: 3_000,
   blockingCalls: 15,

@@ -62,7 +62,7 @@ export const ROWS = {
     prepare: update,
     call: (store, { id, updates }) => store.updateProcess(id, updates),
     argument: ({ updates }) => updates,
-    floors: ['durable write', 'unsynced write'],
+    floors: ['durable write', 'durable append', 'unsynced write'],
   },
   '100 concurrent updates': {
     writes: true,
@@ -105,6 +105,12 @@ export const FLOORS = {
     writes: true,
     call: (floors) => floors.replaceDurably(),
     settle: (floors) => floors.release(),
+  },
+  'durable append': {
+    label: 'the change, appended and synced',
+    writes: true,
+    prepare: (set, take) => `${JSON.stringify(update(set, take).updates)}\n`,
+    call: (floors, change) => floors.appendDurably(change),
   },
   'unsynced write': {
     label: 'the same bytes, not synced',

@@ -15,7 +15,8 @@ export function neighbourTasks() {
     async change({ peer, dir, set }) {
       number += 1;
       const preview = makePreview('outside', number);
-      if (PEERS[peer].file) await replaceFile(join(dir, 'processes.json'), preview);
+      const { file, appends } = PEERS[peer];
+      if (file && !appends) await replaceFile(join(dir, 'processes.json'), preview);
       else {
         if (!stores.has(dir)) stores.set(dir, await PEERS[peer].open(dir, { cap: set.records }));
         await stores.get(dir).updateProcess(OUTSIDE_ID, { promptPreview: preview });

@@ -55,7 +55,8 @@ export async function storeTasks({ peer, dir, set, first }) {
 /** The same for the floors. */
 export async function floorTasks({ dir, source, set }) {
   await mkdir(dir, { recursive: true });
-  const sampler = new Sampler(new Floors(source, dir), set, FLOORS);
+  let next = 0;
+  const sampler = new Sampler(new Floors(source, dir), set, FLOORS, () => next++);
   return { sample: (input) => sampler.sample(input), close: async () => {} };
 }
 

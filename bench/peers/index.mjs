@@ -17,7 +17,7 @@ const sqlite = (name, synchronous) => async (dir, options) =>
 
 /**
  * `synced`: a write that is done survives a power loss; `durability` says it in full. `file`: the records are in `processes.json`. `serial`: a burst takes as long as its calls one after the other, so a
- * tenth of it can stand for it. `reads`: false where reading is the same as in another column.
+ * tenth of it can stand for it. `appends`: what others change they append, too. `reads`: false where reading is the same as in another column.
  * `needs`: the package to be installed, or the module that the running Node must have.
  */
 export const PEERS = {
@@ -27,6 +27,14 @@ export const PEERS = {
     durability: 'file and directory synced before the promise resolves',
     file: true,
     open: async (dir, { cap }) => new (ours())({ dataDir: dir, maxProcesses: cap }),
+  },
+  journal: {
+    label: 'this store, journal',
+    synced: true,
+    durability: 'the journal synced before the promise resolves',
+    file: true,
+    appends: true,
+    open: async (dir, { cap }) => new (ours())({ dataDir: dir, maxProcesses: cap, journal: true }),
   },
   unsynced: {
     label: 'this store, durable: false',

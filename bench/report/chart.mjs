@@ -21,6 +21,7 @@ const GRID = '#e6e9ec';
 
 const COLOURS = {
   ours: '#0969da',
+  journal: '#0a3069',
   unsynced: '#0969da',
   plain: '#cf222e',
   lowdb: '#bf5fa8',

@@ -5,7 +5,7 @@ import { number } from './format.mjs';
 import { machine } from './tables.mjs';
 
 const SET = '10 KB';
-const PEERS = ['ours', 'plain', 'lowdb', 'lmdb', 'sqliteFull'];
+const PEERS = ['ours', 'journal', 'plain', 'lowdb', 'lmdb', 'sqliteFull'];
 
 export function frontTable(results) {
   const { records, rows } = results.tables[SET];

@@ -38,6 +38,7 @@ const WORST = 3;
 const TURN_MS = 10;
 const GROWTH_FILES = 3;
 const GROWTH_MB = 32;
+const JOURNAL_FLOOR = 1.4;
 const LEAK_MB = 8;
 const ADDON_MB = 2;
 const REQUIRE_MS = 10;
@@ -47,6 +48,8 @@ export function holdAgainstTargets({ tables, growth, checks }, labels) {
     ...againstPlain(tables),
     ...aheadOf(tables, labels),
     againstFloor(tables, 'ours', 'durable write', DURABLE_FLOOR, 'one durable update'),
+    againstFloor(tables, 'journal', 'durable append', JOURNAL_FLOOR, 'one durable update, journal'),
+    journalAgainstSqlite(tables),
     againstFloor(tables, 'unsynced', 'unsynced write', UNSYNCED_FLOOR, 'one update with durable: false'),
     ...tenfold(growth),
     nonAscii(tables),
@@ -103,6 +106,15 @@ function againstFloor(tables, peer, floor, limit, what) {
     .filter(({ cells }) => cells?.[peer] && cells[floor])
     .map(({ name, cells }) => ({ name, ratio: cells[peer].wall.median / cells[floor].wall.median }));
   return within(`${what}: at most ${limit} times the floor for the same bytes`, ratios, limit);
+}
+
+/** What was the biggest weakness: a small change of a large store. */
+function journalAgainstSqlite(tables) {
+  const ratios = Object.entries(tables)
+    .map(([name, { rows }]) => ({ name, cells: rows['one update'] }))
+    .filter(({ cells }) => cells?.journal && cells.sqliteFull)
+    .map(({ name, cells }) => ({ name, ratio: cells.journal.wall.median / cells.sqliteFull.wall.median }));
+  return within('one durable update, journal: ahead of better-sqlite3, FULL', ratios, 1);
 }
 
 function tenfold(growth) {
