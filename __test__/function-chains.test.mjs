@@ -70,17 +70,20 @@ describe('concurrent calls on one record', () => {
     for (const reader of [store, other]) expect(await reader.getProcess('a')).toMatchObject({ n: 60 });
   });
 
-  test('a result that changes nothing is still an update, and costs no second call', async () => {
+  test('a result that changes nothing is told as an update, writes nothing and costs no second call', async () => {
     const { store, file } = freshStore();
     await store.addProcess(sample('a', { n: 1 }));
     const { ino } = statSync(file);
+    const told = [];
+    store.onProcessChange = ({ type, process }) => told.push([type, process.n]);
     let calls = 0;
     await store.updateProcess('a', ({ n }) => {
       calls += 1;
       return { n };
     });
     expect(calls).toBe(1);
-    expect(statSync(file).ino).not.toBe(ino);
+    expect(told).toEqual([['process-updated', 1]]);
+    expect(statSync(file).ino).toBe(ino);
   });
 });
 
