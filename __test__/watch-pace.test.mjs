@@ -26,7 +26,7 @@ test('what another process changes is told at about the time at which its call r
 });
 
 test.skipIf(process.platform !== 'linux')(
-  'it does not poll: its threads sleep until something happens',
+  'its threads sleep until something happens, but for a look every two seconds',
   async () => {
     const body = `
     const { readFileSync, readdirSync } = await import('node:fs');

@@ -218,3 +218,20 @@ function tempFile(dir, content) {
   writeFileSync(path, content);
   return path;
 }
+
+describe('a place that becomes another one without a word of the system', () => {
+  test.skipIf(isWindows)('is followed when the link to the directory is put elsewhere', async () => {
+    const above = tempDir();
+    for (const name of ['one', 'other']) {
+      mkdirSync(join(above, name));
+      writeFileSync(join(above, name, 'processes.json'), text(`in ${name}`));
+    }
+    symlinkSync('one', join(above, 'data'));
+    const { heard } = await watching(join(above, 'data'));
+    symlinkSync('other', join(above, 'next'));
+    renameSync(join(above, 'next'), join(above, 'data'));
+    await hears(heard, 'removed in one', 'added in other');
+    await worker(join(above, 'other')).addProcess(sample('b'));
+    await hears(heard, 'added b');
+  });
+});

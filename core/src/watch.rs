@@ -3,13 +3,19 @@
 //! The system tells that something happened in the directory; what happened is found by comparing the content
 //! now with the records that are known. A store's own mutations are made known by [`Watch::account`], before a
 //! comparison can see them ([`DataFile::read_settled`]), so they are not reported.
+//!
+//! Not everything is told. A link on the way to the directory is put elsewhere, a volume is unmounted and another one
+//! mounted in its place, a server of a file system starts anew, the file itself is a mount, another machine writes to a
+//! network: the system's watch stays with what is no more, or never hears. So every [`LOOK`] the thread looks by itself
+//! where the path leads now, and whether the file is what it was, which takes a few stats.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use notify::event::{AccessKind, AccessMode, ModifyKind, RemoveKind};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
@@ -43,6 +49,13 @@ pub struct Watch {
 /// The records that need not be reported, by id. `None` until the file could be read for the first time.
 #[derive(Debug, Default)]
 struct Known(Mutex<Option<ById>>);
+
+/// How long a change is missed at most that the system doesn't tell.
+const LOOK: Duration = Duration::from_secs(2);
+/// The same while the file can't be read: each look may read all of it.
+const LOOK_AT_DAMAGE: Duration = Duration::from_secs(60);
+/// How often in a row places are looked for anew because they were gone before they were watched.
+const MOST_MOVES: usize = 20;
 
 /// "Too many open files", on all systems with such numbers.
 const EMFILE: i32 = 24;
@@ -146,19 +159,27 @@ fn run(
     woken: &Receiver<Wake>,
     report: &impl Fn(Vec<Change>),
 ) {
-    while let Ok(first) = woken.recv() {
+    let mut patience = LOOK;
+    loop {
+        let first = match woken.recv_timeout(patience) {
+            Ok(wake) => Some(wake),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
         // One comparison answers for all that has happened until it begins.
-        for wake in std::iter::once(first).chain(woken.try_iter()) {
+        for wake in first.into_iter().chain(woken.try_iter()) {
             match wake {
                 Wake::Changed => {}
                 Wake::Gone => places.forget(),
                 Wake::Stop => return,
             }
         }
-        // If there is no watch to be had now, the next event of those that are left tries again.
+        // If there is no watch to be had now, the next look tries again.
         let _ = places.follow();
         // A file that is damaged, or half written in place, is compared when it has been mended.
-        let changes = file.read_settled(|content| known.compare(content)).unwrap_or_default();
+        let compared = file.read_settled(|content| known.compare(content));
+        patience = if compared.is_ok() { LOOK } else { (2 * patience).min(LOOK_AT_DAMAGE) };
+        let changes = compared.unwrap_or_default();
         if !changes.is_empty() {
             report(changes);
         }
@@ -192,10 +213,10 @@ impl Places {
 
     /// Places watches where they belong now. A directory that was replaced is another one.
     fn follow(&mut self) -> Result<(), Error> {
-        loop {
+        for _ in 0..MOST_MOVES {
             let wanted = self.wanted();
             if wanted == self.watched {
-                return Ok(());
+                break;
             }
             self.forget();
             for (dir, identity) in wanted {
@@ -213,6 +234,7 @@ impl Places {
                 }
             }
         }
+        Ok(())
     }
 
     /// Takes all watches away.
