@@ -279,7 +279,8 @@ class FileProcessStore {
   }
 
   async checkpoint() {
-    return this.#mutate(undefined, () => this.#checkpoint());
+    const before = this.#pending.size > 0 ? Promise.allSettled(this.#pending) : undefined;
+    return this.#mutate(before, () => this.#checkpoint());
   }
 
   async flush() {

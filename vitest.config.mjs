@@ -1,9 +1,11 @@
 import { defineConfig } from 'vitest/config';
+import { isJournaled, journaled } from './__test__/mode.mjs';
 
 export default defineConfig({
   test: {
     // Real processes: the addon is loaded by each of them, as it is by its callers.
     pool: 'forks',
+    execArgv: isJournaled ? ['--require', journaled] : [],
     include: ['__test__/**/*.test.mjs'],
     // Node itself loads the package, so that the tests see what callers see and no rewritten module.
     server: { deps: { external: [/\/index\.js$/] } },

@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync, rmdirSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { FileProcessStore } from '../index.js';
+import { childEnv } from './mode.mjs';
 import {
   dataState,
   freshStore,
@@ -183,7 +184,7 @@ describe('when the function is called', () => {
       const store = new FileProcessStore({ dataDir: ${JSON.stringify(dir)}, lockTimeoutMs: 100 });
       await store.updateProcess('a', ({ n }) => ({ n: n + 40 }));
       await store.addProcess({ id: 'b', status: 'queued', startTime: new Date() });`;
-    const env = { ...process.env, NODE_OPTIONS: '' };
+    const env = childEnv;
     const seen = [];
     await store.updateProcess('a', (current) => {
       seen.push(current.n);

@@ -1,17 +1,16 @@
 'use strict';
 
 /**
- * Preloaded (`node --require`) where the suite runs in its second mode: every store that doesn't say otherwise has a
- * journal, in the tests and in the processes that they start. Tests that speak of the file's bytes after each call ask
- * `isJournaled` of `support.mjs`.
+ * Preloaded where the suite runs in its second mode, see `mode.mjs`: every store that doesn't say otherwise has a
+ * journal. Tests that speak of the file's bytes after each call ask `isJournaled`.
  */
 
-const addon = require('../lib/addon');
+const options = require('../lib/options');
 
-const { NativeStore } = addon;
+const { readOptions } = options;
 
-addon.NativeStore = class extends NativeStore {
-  constructor(options) {
-    super({ ...options, journal: true });
-  }
+options.readOptions = (given) => {
+  const read = readOptions(given);
+  if (given?.journal === undefined) read.native.journal = true;
+  return read;
 };

@@ -6,32 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
 import { FileProcessStore } from '../index.js';
+import { readThroughJournal } from './journal-reader.mjs';
+import { childEnv, isJournaled } from './mode.mjs';
 
-/** The fields of a process in the order in which they stand on disk. */
-export const PROCESS_KEYS = [
-  'id',
-  'type',
-  'promptPreview',
-  'fullPrompt',
-  'status',
-  'startTime',
-  'endTime',
-  'error',
-  'result',
-  'resultFilePath',
-  'rawStdoutFilePath',
-  'metadata',
-  'groupMetadata',
-  'codeReviewMetadata',
-  'discoveryMetadata',
-  'codeReviewGroupMetadata',
-  'structuredResult',
-  'parentProcessId',
-  'sdkSessionId',
-  'backend',
-  'workingDirectory',
-  'conversationTurns',
-];
+export { PROCESS_KEYS } from './journal-reader.mjs';
 
 /** A new folder that goes away with the test. */
 export function tempDir() {
@@ -135,9 +113,14 @@ export function idsOf(records) {
   return records.map((record) => record.id ?? record.process.id);
 }
 
+/** The text of a data file; in the second mode, that which it has once its journal is put into it. */
+export function storedText(file) {
+  return isJournaled ? readThroughJournal(file) : readFileSync(file, 'utf8');
+}
+
 /** The entries of a data file as JSON.parse sees them. */
 export function readEntries(file) {
-  return JSON.parse(readFileSync(file, 'utf8'));
+  return JSON.parse(storedText(file));
 }
 
 /** The names in a folder, without the lock files: those of the data, and of anything left over. */
@@ -149,7 +132,8 @@ export function dataNames(dir) {
 
 /** The data files with their bytes and stamps: equal before and after means that nothing was written. */
 export function dataState(dir) {
-  return dataNames(dir).map((name) => {
+  const journals = readdirSync(dir).filter((name) => name.endsWith('.journal'));
+  return [...dataNames(dir), ...journals].map((name) => {
     const path = join(dir, name);
     const { ino, mtimeNs, ctimeNs, mode } = statSync(path, { bigint: true });
     return { name, ino, mtimeNs, ctimeNs, mode, bytes: readFileSync(path, 'hex') };
@@ -190,7 +174,7 @@ function startNode(source, args, options) {
   const entry = new URL('../index.js', import.meta.url).href;
   const prelude = `const entry = ${JSON.stringify(entry)}; const args = ${JSON.stringify(args)};\n`;
   // Options of the test runner's own process must not reach the child.
-  const env = { ...process.env, NODE_OPTIONS: '', ...options.env };
+  const env = { ...childEnv, ...options.env };
   return spawn(process.execPath, ['--input-type=module', '--eval', prelude + source], { ...options, env });
 }
 

@@ -2,6 +2,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
+import { childEnv } from './mode.mjs';
 import { freshStore, withStore } from './support.mjs';
 import { skipIf } from './safety/needs.mjs';
 
@@ -17,7 +18,7 @@ function runLimited(limit, body, dir, command = ['sh']) {
     ${withStore(told + body)}`;
   const node = [process.execPath, '--input-type=module', '--eval', source];
   const [program, ...before] = command;
-  const env = { ...process.env, NODE_OPTIONS: '' };
+  const env = childEnv;
   const run = spawnSync(program, [...before, '-c', `${limit}; exec "$0" "$@"`, ...node], {
     env,
     encoding: 'utf8',

@@ -1,8 +1,8 @@
 // What a writer has said that it did, and what the file says: are they the same?
 
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { readThroughJournal } from '../journal-reader.mjs';
 import { History } from './history.mjs';
 
 /**
@@ -51,16 +51,18 @@ export class Ledger {
   }
 }
 
-/** The records of a data file as JSON.parse sees them; none where there is no file. Throws what is wrong with it. */
-export function readRecords(path) {
-  let bytes;
+/**
+ * The records of a data file, with its journal if there is one, as JSON.parse sees them; none where there is no file.
+ * Throws what is wrong with it. `alone: false` is for those who read beside writers.
+ */
+export function readRecords(path, options) {
+  let text;
   try {
-    bytes = readFileSync(path);
+    text = readThroughJournal(path, options);
   } catch (error) {
     if (error.code === 'ENOENT') return [];
     throw error;
   }
-  const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   const records = JSON.parse(text);
   if (!Array.isArray(records)) throw new Error('not an array');
   if (text !== JSON.stringify(records, null, 2)) throw new Error('not the text that a store writes');

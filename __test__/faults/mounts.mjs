@@ -5,6 +5,7 @@ import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { childEnv } from '../mode.mjs';
 
 const isRoot = process.getuid?.() === 0;
 
@@ -28,7 +29,7 @@ export function whyNoMounts() {
 export function runWithMounts(program, ...args) {
   const [command, ...rest] = OWN_MOUNTS;
   const output = execFileSync(command, [...rest, process.execPath, program, ...args], {
-    env: { ...process.env, NODE_OPTIONS: '' },
+    env: childEnv,
     timeout: 60_000,
     encoding: 'utf8',
   });

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { FileProcessStore } from '../../index.js';
+import { childEnv } from '../mode.mjs';
 import { Follower, asStored } from './follower.mjs';
 import { readRecords } from './ledger.mjs';
 
@@ -16,7 +17,7 @@ export function startReader(dir, histories) {
   const specs = histories.map(({ name, seed }) => ({ name, seed }));
   const child = spawn(process.execPath, [thisFile, JSON.stringify({ dir, specs })], {
     stdio: ['pipe', 'pipe', 'inherit'],
-    env: { ...process.env, NODE_OPTIONS: '' },
+    env: childEnv,
   });
   let stdout = '';
   child.stdout.setEncoding('utf8').on('data', (text) => (stdout += text));
@@ -41,7 +42,7 @@ async function read({ dir, specs }) {
     reads += 2;
     try {
       follower.see('the store', asStored(await store.getAllProcesses()));
-      follower.see('the file', readRecords(join(dir, 'processes.json')));
+      follower.see('the file', readRecords(join(dir, 'processes.json'), { alone: false }));
     } catch (error) {
       follower.wrong.push(String(error));
     }

@@ -1,10 +1,11 @@
 // One mutation, again and again, with a fault at each of its system calls in turn.
 
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { FileProcessStore } from '../../index.js';
-import { countByName, runVictim } from './victim.mjs';
+import { textThroughJournal } from '../journal-reader.mjs';
+import { commits, countByName, runVictim } from './victim.mjs';
 
 const sample = (id, fields) => ({
   id,
@@ -30,6 +31,11 @@ export const MUTATIONS = {
     first: ['addProcess', sample('first')],
     call: ['addProcess', sample('a')],
   },
+  'an update after another': {
+    before: [sample('a'), sample('b')],
+    first: ['updateProcess', 'b', { result: 'first' }],
+    call: ['updateProcess', 'a', { status: 'completed', result: 'r' }],
+  },
   'the registration of a workspace': {
     file: 'workspaces.json',
     before: [],
@@ -39,7 +45,7 @@ export const MUTATIONS = {
 
 /** Errors that the calls of a commit can meet. The others tell Node or the runtime something, or can't fail. */
 const CAN_FAIL =
-  /^(mkdir|openat|statx|newfstatat|getdents64|flock|readlink|lseek|read|writev|fchmod|fchown|fsync|rename|statfs)/;
+  /^(mkdir|openat|statx|newfstatat|getdents64|flock|readlink|lseek|read|write|ftruncate|fchmod|fchown|fsync|fdatasync|rename|statfs)/;
 
 /** The trials of one mutation. Folders are made below `top`, and removed. */
 export class Trials {
@@ -80,10 +86,10 @@ export class Trials {
     for (let attempt = 0; attempt < 3 && trial?.outcomes.length !== 0; attempt += 1) {
       trial = await this.#run(`${name}:signal=SIGKILL:when=${count}`);
     }
-    const renamed = this.calls.findIndex((call) => call.name.startsWith('rename'));
+    const committed = this.calls.findIndex(commits);
     const wrong = [];
     if (trial.outcomes.length > 0) wrong.push('the process was not killed');
-    if (trial.text !== (place > renamed ? this.after : this.before)) wrong.push(`holds ${trial.text}`);
+    if (trial.text !== (place > committed ? this.after : this.before)) wrong.push(`holds ${trial.text}`);
     return { leftover: trial.leftover, wrong: wrong.concat(await this.#goOn(trial)) };
   }
 
@@ -114,7 +120,7 @@ export class Trials {
     if (this.file === 'workspaces.json')
       await store.registerWorkspace({ id: 'next', name: '', rootPath: '' });
     else await store.addProcess(sample('next'));
-    const records = JSON.parse(readFileSync(join(dir, this.file), 'utf8'));
+    const records = JSON.parse(textThroughJournal(join(dir, this.file)));
     if (records.length !== JSON.parse(text ?? '[]').length + 1) wrong.push('the next write lost something');
     const left = readdirSync(dir).filter((name) => name.includes('.tmp') && name.startsWith(this.file));
     if (left.length > 0) wrong.push(`left behind: ${left.join(', ')}`);
@@ -128,7 +134,7 @@ export class Trials {
     const dir = join(top, 'data');
     const { first, call, options } = this;
     const run = await runVictim({ dir, first, call, options, watch: join(dir, this.file), inject });
-    const text = readText(join(dir, this.file));
+    const text = textThroughJournal(join(dir, this.file));
     const leftover = existsSync(dir) && readdirSync(dir).some((name) => name.includes('.tmp'));
     return { ...run, dir, text, leftover };
   }
@@ -141,15 +147,13 @@ export class Trials {
       const [method, ...args] = this.first;
       await new FileProcessStore({ dataDir: dir })[method](...args);
     }
-    return readText(join(dir, this.file));
+    return textThroughJournal(join(dir, this.file));
   }
 
   close() {
     rmSync(this.top, { recursive: true, force: true });
   }
 }
-
-const readText = (file) => (existsSync(file) ? readFileSync(file, 'utf8') : undefined);
 
 /** Runs `work` on every item, a few at a time. */
 export async function inParallel(items, work, width = 4) {

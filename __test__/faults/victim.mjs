@@ -5,12 +5,14 @@
 // to another directory. The tracer is the parent of the process it watches, as systems that restrict tracing want it.
 
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { FileProcessStore } from '../../index.js';
+import { textThroughJournal } from '../journal-reader.mjs';
+import { childEnv } from '../mode.mjs';
 
 const thisFile = fileURLToPath(import.meta.url);
 
@@ -39,7 +41,7 @@ export async function runVictim({ inject, ...task }) {
   const trace = ['-y', '-s', '64', '-o', log, '-e', 'trace=%file,%desc'];
   if (inject) trace.push('-e', `inject=${inject}`);
   const spec = JSON.stringify({ ...task, elsewhere: join(logs, 'elsewhere') });
-  const env = { ...process.env, NODE_OPTIONS: '', NODE: process.execPath, TRACE: trace.join(' ') };
+  const env = { ...childEnv, NODE: process.execPath, TRACE: trace.join(' ') };
   const tracer = spawn('sh', ['-c', BECOME_THE_TRACER, 'sh', thisFile, spec], {
     stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
     env,
@@ -70,7 +72,11 @@ export async function runVictim({ inject, ...task }) {
   }
 }
 
-/** The calls in a log of the thread that made the last rename, or of all. Halves of one are put together. */
+/** Whether a call makes a new state visible: by a rename, or by an append to the journal. */
+export const commits = ({ name, text }) =>
+  name.startsWith('rename') || /^write\(\d+<[^>]*\.journal>/.test(text);
+
+/** The calls in a log of the thread that made the last commit, or of all. Halves of one are put together. */
 function callsIn(log) {
   const halves = new Map();
   const calls = [];
@@ -82,7 +88,7 @@ function callsIn(log) {
     if (said.endsWith('<unfinished ...>')) halves.set(thread, said.slice(0, -'<unfinished ...>'.length));
     else if (name) calls.push({ thread, name, text });
   }
-  const worker = calls.findLast(({ name }) => name.startsWith('rename'))?.thread;
+  const worker = calls.findLast(commits)?.thread;
   return calls.filter(({ thread }) => worker === undefined || thread === worker);
 }
 
@@ -97,8 +103,6 @@ export function countByName(calls) {
 }
 
 const threads = () => readdirSync('/proc/self/task');
-
-const textOf = (file) => (existsSync(file) ? readFileSync(file, 'utf8') : undefined);
 
 async function beVictim({ dir, elsewhere, first, call, options, watch }) {
   const before = threads();
@@ -121,7 +125,15 @@ async function beVictim({ dir, elsewhere, first, call, options, watch }) {
       const { code, errno, syscall, path, committed, message } = error;
       console.log(
         'fail',
-        JSON.stringify({ code, errno, syscall, path, committed, message, text: textOf(watch) }),
+        JSON.stringify({
+          code,
+          errno,
+          syscall,
+          path,
+          committed,
+          message,
+          text: watch && textThroughJournal(watch),
+        }),
       );
     }
   }

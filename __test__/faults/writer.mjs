@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process';
 import { writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { childEnv } from '../mode.mjs';
 import { History, randomOf } from './history.mjs';
 
 const thisFile = fileURLToPath(import.meta.url);
@@ -22,7 +23,7 @@ export function startWriter(ledger, { spawnOptions, ...task }) {
   const child = spawn(process.execPath, [thisFile, spec], {
     stdio: ['ignore', 'pipe', 'pipe'],
     ...spawnOptions,
-    env: { ...process.env, NODE_OPTIONS: '' },
+    env: childEnv,
   });
   const waiting = [];
   let stderr = '';

@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { findProgram, whyNoMounts } from '../../__test__/faults/mounts.mjs';
+import { childEnv } from '../../__test__/mode.mjs';
 
 const program = fileURLToPath(new URL('power-rounds.mjs', import.meta.url));
 
@@ -16,7 +17,7 @@ export async function power(tally) {
   const own = ['--mount', '--propagation', 'private', process.execPath, program];
   const child = spawn('unshare', [...own, tally.newDir(), String(tally.minutes)], {
     stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, NODE_OPTIONS: '' },
+    env: childEnv,
   });
   const remarks = [];
   createInterface({ input: child.stdout }).on('line', (line) => {
