@@ -7,6 +7,8 @@ export default defineConfig({
     pool: 'forks',
     execArgv: isJournaled ? ['--require', journaled] : [],
     include: ['__test__/**/*.test.mjs'],
+    // These say themselves which stores have a journal.
+    exclude: isJournaled ? ['**/node_modules/**', '__test__/**/journal*.test.mjs'] : ['**/node_modules/**'],
     // Node itself loads the package, so that the tests see what callers see and no rewritten module.
     server: { deps: { external: [/\/index\.js$/] } },
     // Far more than any takes: a machine may be busy with other things.

@@ -2,6 +2,7 @@
 // same for the same calls, and that turn by turn nothing is lost. What the plain store does wrong on its own is
 // in plain-store.test.mjs.
 
+import { existsSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -9,6 +10,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { FileProcessStore } from '../index.js';
 import { startPlainStore } from './fixtures/plain-store-process.mjs';
 import { PlainStore } from './fixtures/plain-store.mjs';
+import { isJournaled } from './mode.mjs';
 import {
   dataNames,
   dataState,
@@ -17,6 +19,7 @@ import {
   rejection,
   sample,
   storedEntry,
+  storedText,
   tempDir,
 } from './support.mjs';
 
@@ -40,9 +43,12 @@ function twoProcesses() {
 }
 
 /** A data file's text, or undefined if it is missing. */
-async function textOf(file) {
-  return fs.readFile(file, 'utf8').catch(() => undefined);
+function textOf(file) {
+  return existsSync(file) ? storedText(file) : undefined;
 }
+
+/** A plain store sees the file alone: with a journal, the state of the last checkpoint. */
+const asOfEachCall = it.skipIf(isJournaled);
 
 function inWorkspace(workspaceId, more = {}) {
   return { metadata: { type: 'test', workspaceId, ...more } };
@@ -100,8 +106,8 @@ describe('the same calls', () => {
         const result = await store[method](...args);
         seen.push({
           result,
-          processes: await textOf(join(dir, 'processes.json')),
-          workspaces: await textOf(join(dir, 'workspaces.json')),
+          processes: textOf(join(dir, 'processes.json')),
+          workspaces: textOf(join(dir, 'workspaces.json')),
           events: events.splice(0),
         });
       }
@@ -240,7 +246,7 @@ describe('the same calls', () => {
 });
 
 describe('reading', () => {
-  it('each store reads what the other wrote', async () => {
+  asOfEachCall('each store reads what the other wrote', async () => {
     const { ours, plain } = bothStores();
     await ours.addProcess(fullSample('ours'));
     await plain.addProcess(fullSample('plain'));
@@ -372,7 +378,7 @@ describe('turn by turn', () => {
     }
   });
 
-  it('a write of ours is seen by the next read of the plain store', async () => {
+  asOfEachCall('a write of ours is seen by the next read of the plain store', async () => {
     const { ours, plain } = bothStores();
     await plain.addProcess(sample('a'));
     for (let n = 0; n < 50; n += 1) {
@@ -381,7 +387,7 @@ describe('turn by turn', () => {
     }
   });
 
-  it('adds that alternate are all kept, in the order of the calls', async () => {
+  asOfEachCall('adds that alternate are all kept, in the order of the calls', async () => {
     const { file, ours, plain } = bothStores();
     const names = Array.from({ length: 80 }, (_, n) => `p${n}`);
     for (const [n, name] of names.entries()) {
@@ -391,10 +397,10 @@ describe('turn by turn', () => {
     expect(idsOf(await ours.getAllProcesses())).toEqual(names);
     expect(idsOf(await plain.getAllProcesses())).toEqual(names);
     expect(idsOf(await ours.getWorkspaces())).toEqual(names);
-    expect(await textOf(file)).toBe(JSON.stringify(JSON.parse(await textOf(file)), null, 2));
+    expect(textOf(file)).toBe(JSON.stringify(JSON.parse(textOf(file)), null, 2));
   });
 
-  it('conversation turns that are added alternately are all kept', async () => {
+  asOfEachCall('conversation turns that are added alternately are all kept', async () => {
     const { ours, plain } = bothStores();
     await plain.addProcess(sample('a', { conversationTurns: [] }));
     for (let n = 0; n < 40; n += 1) {
@@ -408,7 +414,7 @@ describe('turn by turn', () => {
     expect(conversationTurns.at(-1).timestamp).toEqual(minute(39));
   });
 
-  it('our mutations start from what the plain store wrote last, with no read between', async () => {
+  asOfEachCall('our mutations start from what the plain store wrote last, with no read between', async () => {
     const { ours, plain } = bothStores();
     await ours.addProcess(sample('a'));
     await ours.addProcess(sample('b'));
@@ -431,22 +437,25 @@ describe('turn by turn', () => {
     expect(await ours.getAllProcesses()).toEqual([]);
   });
 
-  it('pruning keeps the order of a file that the plain store wrote, and takes the same records', async () => {
-    const { dir, plain } = bothStores();
-    const apart = bothStores();
-    const starts = [5, 1, 4, 2, 3, 0];
-    for (const n of starts) {
-      const process = sample(`p${n}`, { startTime: minute(n), status: n === 0 ? 'running' : 'completed' });
-      await plain.addProcess(process);
-      await apart.plain.addProcess(process);
-    }
+  asOfEachCall(
+    'pruning keeps the order of a file that the plain store wrote, and takes the same records',
+    async () => {
+      const { dir, plain } = bothStores();
+      const apart = bothStores();
+      const starts = [5, 1, 4, 2, 3, 0];
+      for (const n of starts) {
+        const process = sample(`p${n}`, { startTime: minute(n), status: n === 0 ? 'running' : 'completed' });
+        await plain.addProcess(process);
+        await apart.plain.addProcess(process);
+      }
 
-    await new FileProcessStore({ dataDir: dir, maxProcesses: 4 }).addProcess(sample('new'));
-    await new PlainStore({ dataDir: apart.dir, maxProcesses: 4 }).addProcess(sample('new'));
+      await new FileProcessStore({ dataDir: dir, maxProcesses: 4 }).addProcess(sample('new'));
+      await new PlainStore({ dataDir: apart.dir, maxProcesses: 4 }).addProcess(sample('new'));
 
-    expect(idsOf(await plain.getAllProcesses())).toEqual(['p5', 'p4', 'p0', 'new']);
-    expect(idsOf(await apart.plain.getAllProcesses())).toEqual(['p0', 'p4', 'p5', 'new']);
-  });
+      expect(idsOf(await plain.getAllProcesses())).toEqual(['p5', 'p4', 'p0', 'new']);
+      expect(idsOf(await apart.plain.getAllProcesses())).toEqual(['p0', 'p4', 'p5', 'new']);
+    },
+  );
 });
 
 describe('fields that the plain store does not know', () => {
@@ -462,7 +471,7 @@ describe('fields that the plain store does not know', () => {
       tags: [{ b: 1 }],
     };
     expect(await ours.getProcess('a')).toEqual(expected);
-    expect(await textOf(file)).toBe(JSON.stringify([{ workspaceId: '', process: expected }], null, 2));
+    expect(textOf(file)).toBe(JSON.stringify([{ workspaceId: '', process: expected }], null, 2));
   });
 
   it('our update keeps the spelling of fields that it does not name', async () => {
@@ -475,26 +484,32 @@ describe('fields that the plain store does not know', () => {
 
     await ours.updateProcess('a', { result: 'done' });
 
-    const text = await textOf(file);
+    const text = textOf(file);
     for (const token of ['1.50', '12345678901234567890', '"\\u0041\\/"']) expect(text).toContain(token);
     expect(await ours.getProcess('a')).toMatchObject({ result: 'done', score: 1.5, text: 'A/' });
   });
 
-  it('records that our mutations do not touch keep their bytes, hand formatting included', async () => {
-    const { file, ours, plain } = bothStores();
-    const byHand = `{ "process":{"id" :"hand", "status":"running",\n\n\t"startTime":"2024-05-01", "later":[ 1.0,2 ]},
+  asOfEachCall(
+    'records that our mutations do not touch keep their bytes, hand formatting included',
+    async () => {
+      const { file, ours, plain } = bothStores();
+      const byHand = `{ "process":{"id" :"hand", "status":"running",\n\n\t"startTime":"2024-05-01", "later":[ 1.0,2 ]},
       "note": "on the entry", "workspaceId":"web" }`;
-    await fs.writeFile(file, `[${byHand}]`);
+      await fs.writeFile(file, `[${byHand}]`);
 
-    await ours.addProcess(sample('a'));
-    await ours.updateProcess('a', { result: 'done' });
-    expect(await textOf(file)).toContain(byHand);
-    await ours.removeProcess('a');
-    expect(await textOf(file)).toContain(byHand);
-    await ours.addProcess(sample('b'));
-    expect(await textOf(file)).toContain(byHand);
-    expect(await plain.getAllProcesses()).toMatchObject([{ id: 'hand', type: 'clarification' }, { id: 'b' }]);
-  });
+      await ours.addProcess(sample('a'));
+      await ours.updateProcess('a', { result: 'done' });
+      expect(textOf(file)).toContain(byHand);
+      await ours.removeProcess('a');
+      expect(textOf(file)).toContain(byHand);
+      await ours.addProcess(sample('b'));
+      expect(textOf(file)).toContain(byHand);
+      expect(await plain.getAllProcesses()).toMatchObject([
+        { id: 'hand', type: 'clarification' },
+        { id: 'b' },
+      ]);
+    },
+  );
 
   it('the plain store drops them from the record that it updates, and from no other', async () => {
     const { ours, plain } = bothStores();
@@ -595,7 +610,7 @@ describe('damage', () => {
   it('a file that the plain store would take for empty is refused and not touched, until it is mended', async () => {
     const { dir, file, ours } = bothStores();
     await ours.addProcess(sample('a'));
-    const text = await textOf(file);
+    const text = textOf(file);
     await fs.writeFile(file, text.slice(0, -10));
     const before = dataState(dir);
 
@@ -611,20 +626,23 @@ describe('damage', () => {
     expect(idsOf(await ours.getAllProcesses())).toEqual(['a', 'b']);
   });
 
-  it('the temporary file of a plain store that is at work, or died at it, is left alone', async () => {
-    const { dir, file, ours, plain } = bothStores();
-    await plain.addProcess(sample('a'));
-    await fs.writeFile(`${file}.tmp`, '[{"workspaceId": "", "proc');
+  asOfEachCall(
+    'the temporary file of a plain store that is at work, or died at it, is left alone',
+    async () => {
+      const { dir, file, ours, plain } = bothStores();
+      await plain.addProcess(sample('a'));
+      await fs.writeFile(`${file}.tmp`, '[{"workspaceId": "", "proc');
 
-    await ours.addProcess(sample('b'));
-    await ours.updateProcess('a', { result: 'done' });
-    expect(await textOf(`${file}.tmp`)).toBe('[{"workspaceId": "", "proc');
-    expect(idsOf(await ours.getAllProcesses())).toEqual(['a', 'b']);
+      await ours.addProcess(sample('b'));
+      await ours.updateProcess('a', { result: 'done' });
+      expect(textOf(`${file}.tmp`)).toBe('[{"workspaceId": "", "proc');
+      expect(idsOf(await ours.getAllProcesses())).toEqual(['a', 'b']);
 
-    await plain.addProcess(sample('c'));
-    expect(idsOf(await ours.getAllProcesses())).toEqual(['a', 'b', 'c']);
-    expect(dataNames(dir)).toEqual(['processes.json']);
-  });
+      await plain.addProcess(sample('c'));
+      expect(idsOf(await ours.getAllProcesses())).toEqual(['a', 'b', 'c']);
+      expect(dataNames(dir)).toEqual(['processes.json']);
+    },
+  );
 
   it.skipIf(process.platform === 'win32')('a file that the plain store made keeps its mode', async () => {
     const { file, ours, plain } = bothStores();
@@ -636,7 +654,7 @@ describe('damage', () => {
 });
 
 describe('a plain store in another process', () => {
-  it('turn by turn, each store sees every call of the other at once', async () => {
+  asOfEachCall('turn by turn, each store sees every call of the other at once', async () => {
     const { ours, plain } = twoProcesses();
     for (let n = 0; n < 40; n += 1) {
       await ours.addProcess(sample(`ours ${n}`, { result: sameSize(n) }));
@@ -651,57 +669,66 @@ describe('a plain store in another process', () => {
     expect(await plain.call('getAllProcesses')).toEqual(listed);
   });
 
-  it('while it writes, our reads always find a whole file, and never an older one than before', async () => {
-    const { ours, plain } = twoProcesses();
-    // Enough text that a write takes its time.
-    for (let n = 0; n < 50; n += 1) await ours.addProcess(sample(`p${n}`, { fullPrompt: 'x'.repeat(5_000) }));
+  asOfEachCall(
+    'while it writes, our reads always find a whole file, and never an older one than before',
+    async () => {
+      const { ours, plain } = twoProcesses();
+      // Enough text that a write takes its time.
+      for (let n = 0; n < 50; n += 1)
+        await ours.addProcess(sample(`p${n}`, { fullPrompt: 'x'.repeat(5_000) }));
 
-    let writing = true;
-    const writes = [];
-    for (let n = 1; n <= 150; n += 1) writes.push(plain.call('updateProcess', 'p7', { result: sameSize(n) }));
-    const written = Promise.all(writes).finally(() => (writing = false));
+      let writing = true;
+      const writes = [];
+      for (let n = 1; n <= 150; n += 1)
+        writes.push(plain.call('updateProcess', 'p7', { result: sameSize(n) }));
+      const written = Promise.all(writes).finally(() => (writing = false));
 
-    const seen = [];
-    while (writing) {
-      // The other process's answers come in between turns of the loop.
-      await nextTurn();
-      const list = await ours.getAllProcesses();
-      expect(list).toHaveLength(50);
-      seen.push(list[7].result ?? '');
-      seen.push((await ours.getProcess('p7')).result ?? '');
-    }
-    await written;
-
-    expect(seen).toEqual([...seen].sort());
-    expect(new Set(seen).size).toBeGreaterThan(3);
-    expect((await ours.getProcess('p7')).result).toBe(sameSize(150));
-  });
-
-  it('while ours writes, its reads always find a whole file, and never an older one than before', async () => {
-    const { ours, plain } = twoProcesses();
-    for (let n = 0; n < 50; n += 1) await ours.addProcess(sample(`p${n}`, { fullPrompt: 'x'.repeat(5_000) }));
-
-    let writing = true;
-    const written = (async () => {
-      for (let n = 1; writing; n += 1) {
-        await ours.updateProcess('p7', { result: sameSize(n) });
+      const seen = [];
+      while (writing) {
+        // The other process's answers come in between turns of the loop.
         await nextTurn();
+        const list = await ours.getAllProcesses();
+        expect(list).toHaveLength(50);
+        seen.push(list[7].result ?? '');
+        seen.push((await ours.getProcess('p7')).result ?? '');
       }
-    })();
+      await written;
 
-    // The plain store takes what it can't read for an empty store: a torn file would show as no record at all.
-    const seen = [];
-    for (let n = 0; n < 150; n += 1) {
-      const list = await plain.call('getAllProcesses');
-      expect(list).toHaveLength(50);
-      seen.push(list[7].result ?? '');
-    }
-    writing = false;
-    await written;
+      expect(seen).toEqual([...seen].sort());
+      expect(new Set(seen).size).toBeGreaterThan(3);
+      expect((await ours.getProcess('p7')).result).toBe(sameSize(150));
+    },
+  );
 
-    expect(seen).toEqual([...seen].sort());
-    expect(new Set(seen).size).toBeGreaterThan(3);
-  });
+  asOfEachCall(
+    'while ours writes, its reads always find a whole file, and never an older one than before',
+    async () => {
+      const { ours, plain } = twoProcesses();
+      for (let n = 0; n < 50; n += 1)
+        await ours.addProcess(sample(`p${n}`, { fullPrompt: 'x'.repeat(5_000) }));
+
+      let writing = true;
+      const written = (async () => {
+        for (let n = 1; writing; n += 1) {
+          await ours.updateProcess('p7', { result: sameSize(n) });
+          await nextTurn();
+        }
+      })();
+
+      // The plain store takes what it can't read for an empty store: a torn file would show as no record at all.
+      const seen = [];
+      for (let n = 0; n < 150; n += 1) {
+        const list = await plain.call('getAllProcesses');
+        expect(list).toHaveLength(50);
+        seen.push(list[7].result ?? '');
+      }
+      writing = false;
+      await written;
+
+      expect(seen).toEqual([...seen].sort());
+      expect(new Set(seen).size).toBeGreaterThan(3);
+    },
+  );
 
   it('where writes overlap, some may be lost, but no call fails and the file is never torn', async () => {
     const { dir, file, ours, plain } = twoProcesses();

@@ -1,11 +1,19 @@
 // Many calls, many store objects, many processes: nothing is lost, nothing is torn.
 
-import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, test } from 'vitest';
 import { FileProcessStore } from '../index.js';
-import { dataNames, freshStore, idsOf, readEntries, runNode, sample, withStore } from './support.mjs';
+import {
+  dataNames,
+  freshStore,
+  idsOf,
+  readEntries,
+  runNode,
+  sample,
+  withStore,
+  storedText,
+} from './support.mjs';
 
 const numbered = (name, count) => Array.from({ length: count }, (_, i) => `${name}${i}`);
 const ended = { code: 0, signal: null, stderr: '' };
@@ -17,7 +25,7 @@ describe('one process', () => {
     await Promise.all(ids.map((id) => store.addProcess(sample(id, { result: id.repeat(50) }))));
     expect(idsOf(await store.getAllProcesses())).toEqual(ids);
     const entries = ids.map((id) => ({ workspaceId: '', process: sample(id, { result: id.repeat(50) }) }));
-    expect(readFileSync(file, 'utf8')).toBe(JSON.stringify(entries, null, 2));
+    expect(storedText(file)).toBe(JSON.stringify(entries, null, 2));
   });
 
   test('100 concurrent updates of one record all take effect', async () => {
@@ -81,7 +89,7 @@ describe('one process', () => {
     const [together, apart] = [freshStore({ durable: false }), freshStore({ durable: false })];
     await Promise.all(calls(together.store).map((call) => call()));
     for (const call of calls(apart.store)) await call();
-    expect(readFileSync(together.file, 'utf8')).toBe(readFileSync(apart.file, 'utf8'));
+    expect(storedText(together.file)).toBe(storedText(apart.file));
     expect(readEntries(apart.file).length).toBeGreaterThan(5);
   });
 });

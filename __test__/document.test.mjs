@@ -1,11 +1,11 @@
 // The rows of the design document's tests table, under the names they have there.
 
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { FileProcessStore, ensureDataDir, getDefaultDataDir } from '../index.js';
-import { freshStore, fullSample, idsOf, sample, tempDir } from './support.mjs';
+import { freshStore, fullSample, idsOf, sample, tempDir, storedText } from './support.mjs';
 
 const inWorkspace = (id, workspaceId) => sample(id, { metadata: { type: 'review', workspaceId } });
 
@@ -71,7 +71,7 @@ describe('the tests table of the design document', () => {
     const { store, file } = await storeWithTwoWorkspaces();
     expect(await store.clearProcesses()).toBe(3);
     expect(await store.getAllProcesses()).toEqual([]);
-    expect(readFileSync(file, 'utf8')).toBe('[]');
+    expect(storedText(file)).toBe('[]');
   });
 
   test('Retention limit', async () => {
@@ -101,7 +101,7 @@ describe('the tests table of the design document', () => {
     const ids = Array.from({ length: 50 }, (_, i) => `p${i}`);
     await Promise.all(ids.map((id) => store.addProcess(sample(id))));
     expect(idsOf(await store.getAllProcesses())).toEqual(ids);
-    expect(idsOf(JSON.parse(readFileSync(file, 'utf8')))).toEqual(ids);
+    expect(idsOf(JSON.parse(storedText(file)))).toEqual(ids);
   });
 
   test('Workspace registration', async () => {

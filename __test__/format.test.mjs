@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { freshStore, fullSample, idsOf, PROCESS_KEYS, readEntries, sample } from './support.mjs';
+import { freshStore, fullSample, idsOf, PROCESS_KEYS, readEntries, sample, storedText } from './support.mjs';
 
 /** The text that the file must have for these processes: `expected` objects are built in table order. */
 const fileText = (...entries) => JSON.stringify(entries, null, 2);
@@ -11,9 +11,7 @@ const fileText = (...entries) => JSON.stringify(entries, null, 2);
 async function expectMetadataText(metadata) {
   const { store, file } = freshStore();
   await store.addProcess(sample('a', { metadata }));
-  expect(readFileSync(file, 'utf8')).toBe(
-    fileText({ workspaceId: '', process: { ...sample('a'), metadata } }),
-  );
+  expect(storedText(file)).toBe(fileText({ workspaceId: '', process: { ...sample('a'), metadata } }));
   return store;
 }
 
@@ -26,7 +24,7 @@ describe('the layout of the file', () => {
       { workspaceId: 'ws-1', process: fullSample('a') },
       { workspaceId: '', process: sample('b') },
     ];
-    expect(readFileSync(file, 'utf8')).toBe(JSON.stringify(expected, null, 2));
+    expect(storedText(file)).toBe(JSON.stringify(expected, null, 2));
   });
 
   test('the keys of a process come in the order of the table, unknown ones after them as the caller had them', async () => {
@@ -35,14 +33,14 @@ describe('the layout of the file', () => {
     const { zebra, apple, ...known } = full;
     const reversed = { zebra, ...Object.fromEntries(Object.entries(known).reverse()), apple };
     await store.addProcess(reversed);
-    expect(readFileSync(file, 'utf8')).toBe(fileText({ workspaceId: 'ws-1', process: full }));
+    expect(storedText(file)).toBe(fileText({ workspaceId: 'ws-1', process: full }));
     expect(Object.keys(readEntries(file)[0].process)).toEqual([...PROCESS_KEYS, 'zebra', 'apple']);
   });
 
   test('absent and undefined fields are left out', async () => {
     const { store, file } = freshStore();
     await store.addProcess(sample('a', { endTime: undefined, result: undefined, extra: undefined }));
-    expect(readFileSync(file, 'utf8')).toBe(fileText({ workspaceId: '', process: sample('a') }));
+    expect(storedText(file)).toBe(fileText({ workspaceId: '', process: sample('a') }));
   });
 
   test('a field that an update adds takes its place in the order of the table', async () => {
@@ -51,18 +49,16 @@ describe('the layout of the file', () => {
     const endTime = new Date('2024-05-01T11:00:00.000Z');
     await store.updateProcess('a', { later: 2, sdkSessionId: 's', result: 'r', endTime });
     const process = { ...sample('a'), endTime, result: 'r', sdkSessionId: 's', workingDirectory: '/w' };
-    expect(readFileSync(file, 'utf8')).toBe(
-      fileText({ workspaceId: '', process: { ...process, extra: 1, later: 2 } }),
-    );
+    expect(storedText(file)).toBe(fileText({ workspaceId: '', process: { ...process, extra: 1, later: 2 } }));
   });
 
   test('a file from which everything was removed is an empty array', async () => {
     const { store, file } = freshStore();
     await store.addProcess(sample('a'));
     await store.removeProcess('a');
-    expect(readFileSync(file, 'utf8')).toBe('[]');
+    expect(storedText(file)).toBe('[]');
     await store.addProcess(sample('b'));
-    expect(readFileSync(file, 'utf8')).toBe(fileText({ workspaceId: '', process: sample('b') }));
+    expect(storedText(file)).toBe(fileText({ workspaceId: '', process: sample('b') }));
   });
 
   test('removing leaves exactly the text of the rest, wherever the removed record stood', async () => {
@@ -73,7 +69,7 @@ describe('the layout of the file', () => {
       await store.removeProcess(gone);
       ids.splice(ids.indexOf(gone), 1);
       const rest = ids.map((id) => ({ workspaceId: '', process: sample(id) }));
-      expect(readFileSync(file, 'utf8')).toBe(JSON.stringify(rest, null, 2));
+      expect(storedText(file)).toBe(JSON.stringify(rest, null, 2));
     }
   });
 
@@ -111,7 +107,7 @@ describe('strings', () => {
     const { store, file } = freshStore();
     await store.addProcess(sample('a', { fullPrompt: text, result: text, metadata: { type: text } }));
     const process = { ...sample('a'), fullPrompt: text, result: text, metadata: { type: text } };
-    expect(readFileSync(file, 'utf8')).toBe(fileText({ workspaceId: '', process }));
+    expect(storedText(file)).toBe(fileText({ workspaceId: '', process }));
     const found = await store.getProcess('a');
     expect([found.fullPrompt, found.result, found.metadata.type]).toEqual([text, text, text]);
   });
@@ -120,7 +116,7 @@ describe('strings', () => {
     const { store, file } = freshStore();
     await store.addProcess(sample('a', { metadata: { type: 'm', [text]: 1 }, [text]: { [text]: 2 } }));
     const process = { ...sample('a'), metadata: { type: 'm', [text]: 1 }, [text]: { [text]: 2 } };
-    expect(readFileSync(file, 'utf8')).toBe(fileText({ workspaceId: '', process }));
+    expect(storedText(file)).toBe(fileText({ workspaceId: '', process }));
     const found = await store.getProcess('a');
     expect(Object.keys(found.metadata)).toEqual(['type', text]);
     expect(found[text]).toEqual({ [text]: 2 });
@@ -137,7 +133,7 @@ describe('strings', () => {
     });
     await store.addProcess(sample(one, { ...fields(one), status: one }));
     await store.addProcess(sample(other, { ...fields(other), status: other }));
-    expect(readFileSync(file, 'utf8')).toContain('"workspaceId": "\\ud83d"');
+    expect(storedText(file)).toContain('"workspaceId": "\\ud83d"');
     for (const id of [one, other]) {
       expect((await store.getProcess(id)).id).toBe(id);
       for (const key of ['workspaceId', 'type', 'parentProcessId', 'status']) {
@@ -188,7 +184,7 @@ describe('nested values', () => {
     await store.updateProcess('a', { result: 'r', toJSON: () => undefined });
     await store.registerWorkspace({ ...workspace, toJSON });
     const process = { ...sample('a'), result: 'r' };
-    expect(readFileSync(file, 'utf8')).toBe(fileText({ workspaceId: '', process }));
+    expect(storedText(file)).toBe(fileText({ workspaceId: '', process }));
     expect(readFileSync(workspacesFile, 'utf8')).toBe(fileText(workspace));
     await store.addProcess(sample('b', { toJSON: 'no function' }));
     expect(await store.getProcess('b')).toMatchObject({ toJSON: 'no function' });
@@ -231,7 +227,7 @@ describe('nested values', () => {
     const process = { ...sample('a') };
     Object.defineProperty(process, '__proto__', { value: { x: 1 }, enumerable: true });
     await store.addProcess(process);
-    expect(readFileSync(file, 'utf8')).toBe(fileText({ workspaceId: '', process }));
+    expect(storedText(file)).toBe(fileText({ workspaceId: '', process }));
     await store.updateProcess('a', JSON.parse('{ "__proto__": { "x": 2 } }'));
     for (const found of [await store.getProcess('a'), (await store.getAllProcesses())[0]]) {
       expect(Object.getPrototypeOf(found)).toBe(Object.prototype);
@@ -244,7 +240,7 @@ describe('nested values', () => {
     const extra = { when: new Date(0), n: NaN, u: undefined, list: [undefined] };
     await store.addProcess(sample('a', { extra, number: 1e21, flag: false, none: null }));
     const process = { ...sample('a'), extra, number: 1e21, flag: false, none: null };
-    expect(readFileSync(file, 'utf8')).toBe(fileText({ workspaceId: '', process }));
+    expect(storedText(file)).toBe(fileText({ workspaceId: '', process }));
   });
 
   test('an update writes nested values with the same semantics', async () => {
@@ -253,6 +249,6 @@ describe('nested values', () => {
     const metadata = { type: 'm', 5: NaN, u: undefined, t: { toJSON: () => '\ud83d' }, deep: [{}, [[1]]] };
     await store.updateProcess('a', { metadata, extra: metadata });
     const process = { ...sample('a'), metadata, extra: metadata };
-    expect(readFileSync(file, 'utf8')).toBe(fileText({ workspaceId: '', process }));
+    expect(storedText(file)).toBe(fileText({ workspaceId: '', process }));
   });
 });

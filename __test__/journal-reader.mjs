@@ -106,32 +106,36 @@ export function readJournal(bytes, { alone = true, data } = {}) {
 const isOf = ({ size, hash }, data) =>
   size === data.length && hash === xxh3.xxh128(data).toString(16).padStart(32, '0');
 
-/** Groups from the first whose checksum is right to the last: each is chained to the one before it. */
+/** The head and the groups behind it, up to the last whole one. The checksum of each has its place for a seed. */
 function* groupsOf(bytes, alone) {
-  let seed = 0n;
+  let name;
   let start = 0;
   while (start < bytes.length) {
     const found = nextSum(bytes, start);
     if (!found) return;
+    const seed = name === undefined ? 0n : BigInt.asUintN(64, name + BigInt(start));
     const sum = xxh3.xxh64(bytes.subarray(start, found.end - SUM_LENGTH), seed);
     if (sum !== found.sum) {
       if (found.isTold) throw new Error(`a wrong checksum in the journal, in what begins at ${start}`);
       return;
     }
     const texts = bytes.toString('utf8', start, found.end).split('\n');
-    yield { start, isTold: found.isTold, texts, lines: texts.map((text) => JSON.parse(text)) };
+    const lines = texts.map((text) => JSON.parse(text));
+    name ??= BigInt(`0x${lines[0].name}`);
+    yield { start, isTold: found.isTold, texts, lines };
     if (!found.isTold && !alone) return;
-    seed = sum;
     start = found.end + 1;
   }
 }
 
-/** The end of the first line behind `start` that ends in a checksum. */
+/** The end of the first line at or behind `start` that ends in a checksum. The last one's line break may be lost. */
 function nextSum(bytes, start) {
   for (let line = start; line < bytes.length;) {
     const lineBreak = bytes.indexOf(10, line);
     const isTold = lineBreak >= 0;
-    const end = isTold ? lineBreak : bytes.length;
+    const last = isTold ? -1 : bytes.lastIndexOf(',"sum":"');
+    if (!isTold && last < line) return undefined;
+    const end = isTold ? lineBreak : Math.min(last + SUM_LENGTH, bytes.length);
     const [, sum] = SUM.exec(bytes.toString('latin1', Math.max(line, end - SUM_LENGTH), end)) ?? [];
     if (sum) return { end, isTold, sum: BigInt(`0x${sum}`) };
     line = end + 1;

@@ -2,7 +2,7 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { freshStore, idsOf, readEntries, sample, storedEntry } from './support.mjs';
+import { freshStore, idsOf, readEntries, sample, storedEntry, storedText } from './support.mjs';
 
 // Three records as an editor, a formatter and a minifier might leave them.
 const TABBED = `{
@@ -20,7 +20,7 @@ const HAND_MADE = `\n[ ${TABBED}\n,${MINIFIED},\t${SPACED}\n]\n\n`;
 function handMade(text = HAND_MADE, options = {}) {
   const fresh = freshStore({ maxProcesses: Infinity, ...options });
   writeFileSync(fresh.file, text);
-  return { ...fresh, text: () => readFileSync(fresh.file, 'utf8') };
+  return { ...fresh, text: () => storedText(fresh.file) };
 }
 
 /** A store on a file with the one record `process`, given as JSON text. */

@@ -29,6 +29,8 @@ async function filledStore() {
     await store.registerWorkspace(workspace(id, { tags: [{ id: `tag of ${id}` }], more: { id } }));
     await store.registerWiki(wiki(id));
   }
+  // What is damaged by hand is the file.
+  await store.checkpoint();
   const files = ['processes', 'workspaces', 'wikis'].map((name) => join(dir, `${name}.json`));
   return { store, dir, files };
 }

@@ -1,6 +1,6 @@
 // Workspaces and wikis: two registries with the same promises, each in a file of its own.
 
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { FileProcessStore } from '../index.js';
@@ -13,6 +13,7 @@ import {
   runNode,
   sample,
   withStore,
+  storedText,
 } from './support.mjs';
 
 const workspace = (id, fields = {}) => ({ id, name: `name of ${id}`, rootPath: `/work/${id}`, ...fields });
@@ -71,7 +72,7 @@ describe.each(REGISTRIES)(
           : item(id, { color: 'red', extra: { deep: [id] } }),
       );
       expect(await other[list]()).toStrictEqual(expected);
-      expect(readFileSync(file, 'utf8')).toBe(JSON.stringify(expected, null, 2));
+      expect(storedText(file)).toBe(JSON.stringify(expected, null, 2));
       expect(dataNames(join(file, '..'))).toEqual([`${name}.json`]);
     });
 
@@ -127,7 +128,7 @@ describe.each(REGISTRIES)(
     test('clearing resolves to the number, and writes nothing for 0', async () => {
       const { store, dir, file } = await filled();
       expect(await store[clear]()).toBe(3);
-      expect(readFileSync(file, 'utf8')).toBe('[]');
+      expect(storedText(file)).toBe('[]');
       const { ino } = statSync(file);
       expect(await store[clear]()).toBe(0);
       expect(statSync(file).ino).toBe(ino);

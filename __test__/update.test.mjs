@@ -1,6 +1,6 @@
 // updateProcess and removeProcess: the shallow merge, what it refuses, the workspace tag, unknown ids, twins.
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import {
   dataState,
@@ -11,6 +11,7 @@ import {
   rejection,
   sample,
   storedEntry,
+  storedText,
 } from './support.mjs';
 
 async function storeWith(...processes) {
@@ -26,7 +27,7 @@ describe('merging', () => {
     await store.updateProcess('a', { status: 'cancelled', endTime });
     const expected = fullSample('a', { status: 'cancelled', endTime });
     expect(await store.getAllProcesses()).toEqual([expected, sample('b')]);
-    expect(readFileSync(file, 'utf8')).toBe(
+    expect(storedText(file)).toBe(
       JSON.stringify(
         [
           { workspaceId: 'ws-1', process: expected },
@@ -76,9 +77,9 @@ describe('merging', () => {
 
   test('a record that was read can be spread, changed and given back', async () => {
     const { store, file } = await storeWith(fullSample('a'), sample('b'));
-    const before = readFileSync(file, 'utf8');
+    const before = storedText(file);
     for (const id of ['a', 'b']) await store.updateProcess(id, { ...(await store.getProcess(id)) });
-    expect(readFileSync(file, 'utf8')).toBe(before);
+    expect(storedText(file)).toBe(before);
     await store.updateProcess('b', { ...(await store.getProcess('b')), status: 'failed' });
     await store.addProcess({ ...(await store.getProcess('a')), status: 'failed' });
     expect((await store.getAllProcesses()).map(({ status }) => status)).toEqual(['failed', 'failed']);

@@ -1,9 +1,9 @@
 // Mutations: when they resolve, in which order they apply, and when they read their arguments.
 
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { FileProcessStore } from '../index.js';
-import { freshStore, fullSample, idsOf, readEntries, sample } from './support.mjs';
+import { freshStore, fullSample, idsOf, readEntries, sample, storedText } from './support.mjs';
 
 describe('a mutation that has resolved is on disk', () => {
   test('when its promise resolves, the file has the new state', async () => {
@@ -36,7 +36,7 @@ describe('a mutation that has resolved is on disk', () => {
     await store.updateProcess('a', { result: 'r' });
     await store.addProcess(sample('b'));
     await store.removeProcess('b');
-    expect(readFileSync(file, 'utf8')).toBe(
+    expect(storedText(file)).toBe(
       JSON.stringify([{ workspaceId: 'ws-1', process: fullSample('a', { result: 'r' }) }], null, 2),
     );
     expect(await new FileProcessStore({ dataDir: dir }).getAllProcesses()).toHaveLength(1);
@@ -191,7 +191,7 @@ describe('adding', () => {
     await store.addProcess(sample('a', { metadata: { type: 'm', workspaceId: 'ws-2' } }));
     const replaced = sample('a', { metadata: { type: 'm', workspaceId: 'ws-2' } });
     expect(await store.getAllProcesses()).toEqual([replaced, sample('b')]);
-    expect(readFileSync(file, 'utf8')).toBe(
+    expect(storedText(file)).toBe(
       JSON.stringify(
         [
           { workspaceId: 'ws-2', process: replaced },

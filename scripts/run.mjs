@@ -35,6 +35,23 @@ function tool(name, command) {
   return (...args) => [process.execPath, [script(modules, name, command), ...args]];
 }
 
+/** What of the suite runs a second time; all of it does in `npm run test:torture -- suite`. */
+const WITH_JOURNAL = [
+  ...[
+    'coexistence',
+    'concurrency',
+    'conversation',
+    'corrupt',
+    'events',
+    'filters',
+    'format',
+    'function',
+    'preservation',
+  ],
+  ...['prune', 'reading', 'retention', 'summaries', 'update', 'watch.test', 'watch-processes', 'writing'],
+  ...['safety/foreign', 'safety/kill', 'safety/model', 'safety/processes', 'safety/workers'],
+].map((name) => `__test__/${name}`);
+
 const napi = tool('@napi-rs/cli', 'napi');
 const prettier = tool('prettier');
 const tsc = tool('typescript', 'tsc');
@@ -83,6 +100,8 @@ const commands = {
       run(...tsc('--project', join(project, 'tsconfig.json')));
     }
     step('package tests', ...vitest('run'));
+    const env = { ...process.env, STORE_JOURNAL: '1' };
+    step('the same with a journal in every store', ...vitest('run', ...WITH_JOURNAL), { env });
     step('the packed package', process.execPath, ['scripts/package-test.mjs', '--short']);
     step('pipeline-core integration', ...vitest('run', '--root', 'examples/pipeline-core'));
   },

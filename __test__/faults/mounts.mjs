@@ -54,7 +54,7 @@ export function runInOwnWorld(program, args, seconds = 60) {
     program,
   ];
   const child = spawn(command, [...own, ...args], {
-    env: { ...process.env, NODE_OPTIONS: '' },
+    env: childEnv,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const limit = setTimeout(() => child.kill('SIGKILL'), seconds * 1_000);

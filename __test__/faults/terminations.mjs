@@ -1,5 +1,5 @@
 // A process whose worker threads are terminated in the middle of their writes, round after round: both of them. Run
-// as `node terminations.mjs {dir} {rounds}`, it prints a report; as a worker, it writes until it is terminated.
+// as `node terminations.mjs {dir} {rounds} {journal}`, it prints a report; as a worker, it writes until it is terminated.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -11,8 +11,8 @@ import { Ledger, judge } from './ledger.mjs';
 const [STARTED, ACKNOWLEDGED] = [0, 1];
 
 /** The worker: what it has called and been told is in shared memory, which outlives it. */
-async function writeForever({ dir, spec, counts }) {
-  const store = new FileProcessStore({ dataDir: dir });
+async function writeForever({ dir, spec, counts, journal }) {
+  const store = new FileProcessStore({ dataDir: dir, journal });
   const history = new History(spec).at(spec.length);
   for (;;) {
     const calls = [];
@@ -27,18 +27,18 @@ async function writeForever({ dir, spec, counts }) {
   }
 }
 
-function startWorker(dir, ledger, errors) {
+function startWorker({ dir, journal }, ledger, errors) {
   const { name, seed, length } = ledger.history;
   const counts = new Int32Array(new SharedArrayBuffer(8)).fill(length);
   const spec = { name, seed, length };
-  const worker = new Worker(fileURLToPath(import.meta.url), { workerData: { dir, spec, counts } });
+  const worker = new Worker(fileURLToPath(import.meta.url), { workerData: { dir, spec, counts, journal } });
   worker.on('error', (error) => errors.push(String(error)));
   return { worker, ledger, counts };
 }
 
 /** The main thread writes too, and goes on after each round. */
-async function run(dir, rounds) {
-  const store = new FileProcessStore({ dataDir: dir });
+async function run(dir, rounds, journal) {
+  const store = new FileProcessStore({ dataDir: dir, journal });
   const [own, ...others] = ['main', 'a', 'b'].map((name) => new Ledger({ name, seed: newSeed() }));
   const report = { rounds: 0, lost: 0, wrong: [], errors: [] };
   const write = async () => {
@@ -48,7 +48,7 @@ async function run(dir, rounds) {
     own.acknowledged += 1;
   };
   for (let round = 0; round < rounds; round += 1) {
-    const workers = others.map((ledger) => startWorker(dir, ledger, report.errors));
+    const workers = others.map((ledger) => startWorker({ dir, journal }, ledger, report.errors));
     const busy = ({ ledger, counts }) => Atomics.load(counts, ACKNOWLEDGED) > ledger.settled;
     while (!workers.every(busy) && report.errors.length === 0) await sleep(1);
     await Promise.all([write(), write(), sleep(Math.random() * 20)]);
@@ -68,5 +68,6 @@ async function run(dir, rounds) {
   console.log(JSON.stringify(report));
 }
 
-if (isMainThread) await run(process.argv[2], Number(process.argv[3]));
+if (isMainThread)
+  await run(process.argv[2], Number(process.argv[3]), process.argv[4] === 'true' || undefined);
 else await writeForever(workerData);

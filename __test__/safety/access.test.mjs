@@ -1,19 +1,20 @@
 // Who may read and write the files: a write replaces a file, and must neither lock anybody out nor let anybody in.
 
 import { spawnSync } from 'node:child_process';
-import {
-  chmodSync,
-  chownSync,
-  existsSync,
-  readFileSync,
-  readdirSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, chownSync, existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { FileProcessStore } from '../../index.js';
-import { idsOf, readEntries, runNode, sample, storedEntry, tempDir, withStore } from '../support.mjs';
+import {
+  idsOf,
+  readEntries,
+  runNode,
+  sample,
+  storedEntry,
+  tempDir,
+  withStore,
+  storedText,
+} from '../support.mjs';
 import { skipIf } from './needs.mjs';
 
 const [USER, OTHER, GROUP] = [54_323, 54_324, 54_325];
@@ -104,11 +105,11 @@ test('root that may not give files away refuses to lock their owner out', (conte
     fileOwner: [USER, USER],
     fileMode: 0o600,
   });
-  const before = readFileSync(file, 'utf8');
+  const before = storedText(file);
   const refused = addWith(['--bounding-set=-chown', '--inh-caps=-chown'], dir, 'a');
   expect(refused).toMatchObject({ code: 'EPERM', syscall: 'fchown', path: file });
   expect(refused.message).toContain('would lose access');
-  expect(readFileSync(file, 'utf8')).toBe(before);
+  expect(storedText(file)).toBe(before);
   expect(accessOf(file)).toEqual([USER, USER, '600']);
   expect(readdirSync(dir).filter((name) => name.endsWith('.tmp'))).toEqual([]);
 });
@@ -139,7 +140,7 @@ test('an access list and attributes outlive writes, and recovery gives them to i
   expect(list(file)).toBe(before);
   if (hasAttributes) expect(note(file)).toBe('precious');
   // In place, so that it stays the file with the list.
-  writeFileSync(file, readFileSync(file, 'utf8').slice(0, -20));
+  writeFileSync(file, storedText(file).slice(0, -20));
   const [report] = [await store.recover()].flat();
   const backup = readdirSync(dir).find((name) => name.includes('.corrupt-'));
   expect(report && existsSync(join(dir, backup))).toBe(true);

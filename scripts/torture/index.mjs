@@ -1,5 +1,5 @@
 // `npm run test:torture -- [names…] [--minutes N]`: the tests of __test__/safety for as long as you like, wide fuzzing,
-// and real power loss. Prints how many faults were tried, how many survived, and how many records were lost.
+// real power loss, and the whole suite with a journal in every store. Prints how many faults were tried, how many survived, and how many records were lost.
 
 import { core } from './core.mjs';
 import { damage } from './damage.mjs';
@@ -8,11 +8,20 @@ import { lock } from './lock.mjs';
 import { model } from './model.mjs';
 import { plain } from './plain.mjs';
 import { power } from './power.mjs';
+import { suite } from './suite.mjs';
 import { syscalls } from './syscalls.mjs';
 import { Tally } from './tally.mjs';
 import { workers } from './workers.mjs';
 
-const SCENARIOS = { core, kill, syscalls, lock, workers, plain, damage, model, power };
+/** Those that write take whether the stores have a journal. */
+const withJournal = (scenario) => (tally) => scenario(tally, { journal: true });
+const WRITING = { kill, syscalls, lock, workers, model, power };
+const SCENARIOS = { core, plain, damage };
+for (const [name, scenario] of Object.entries(WRITING)) {
+  SCENARIOS[name] = scenario;
+  SCENARIOS[`${name}-journal`] = withJournal(scenario);
+}
+SCENARIOS.suite = suite;
 
 function readArguments(args) {
   const names = [];

@@ -7,7 +7,7 @@ import { Ledger, judge } from '../../__test__/faults/ledger.mjs';
 import { startWriter } from '../../__test__/faults/writer.mjs';
 import { pause } from './tally.mjs';
 
-export async function kill(tally) {
+export async function kill(tally, { journal = false } = {}) {
   while (tally.goesOn()) {
     const dir = tally.newDir();
     const ledgers = ['a', 'b', 'c'].map((name) => new Ledger({ name, seed: newSeed() }));
@@ -18,8 +18,12 @@ export async function kill(tally) {
     // The first moments of a directory count as well: a new one every now and then.
     for (let round = 0; round < 25 && tally.goesOn(); round += 1) {
       const burst = 1 + Math.floor(Math.random() * 8);
-      const options = { durable: Math.random() < 0.7 };
-      const writers = ledgers.map((ledger) => startWriter(ledger, { dir, burst, options }));
+      const durable = Math.random() < 0.7;
+      const writers = ledgers.map((ledger) => {
+        // Some are beside them that have none.
+        const options = { durable, journal: journal && Math.random() < 0.85 };
+        return startWriter(ledger, { dir, burst, options });
+      });
       if (Math.random() < 0.3) await pause(400);
       else await writers[round % 4].acknowledges(writers[round % 4].ledger.settled + 1);
       for (const { child } of writers.toSorted(() => Math.random() - 0.5)) {

@@ -8,13 +8,14 @@ import { Ledger, judge } from '../../__test__/faults/ledger.mjs';
 import { startWriter } from '../../__test__/faults/writer.mjs';
 import { pause } from './tally.mjs';
 
-export async function lock(tally) {
+export async function lock(tally, { journal = false } = {}) {
   if (process.platform === 'win32') return tally.skip('processes are not stopped on Windows');
   const did = { deletions: 0, stops: 0, kills: 0 };
   while (tally.goesOn()) {
     const dir = tally.newDir();
     const ledgers = ['a', 'b', 'c', 'd'].map((name) => new Ledger({ name, seed: newSeed() }));
-    const start = (ledger) => startWriter(ledger, { dir, burst: 3, options: { lockTimeoutMs: 60_000 } });
+    const start = (ledger) =>
+      startWriter(ledger, { dir, burst: 3, options: { lockTimeoutMs: 60_000, journal } });
     const writers = ledgers.map(start);
     await Promise.all(writers.map((writer) => writer.acknowledges(1)));
     let faults = 0;

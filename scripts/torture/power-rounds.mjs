@@ -1,4 +1,4 @@
-// The rounds of power.mjs, in a mount namespace: `node power-rounds.mjs {dir} {minutes}`. Prints lines of JSON.
+// The rounds of power.mjs, in a mount namespace: `node power-rounds.mjs {dir} {minutes} {journal}`. Prints lines of JSON.
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
@@ -9,7 +9,7 @@ import { findProgram, mount, unmount } from '../../__test__/faults/mounts.mjs';
 import { startWriter } from '../../__test__/faults/writer.mjs';
 import { pause } from './tally.mjs';
 
-const [top, minutes] = [process.argv[2], Number(process.argv[3])];
+const [top, minutes, journal] = [process.argv[2], Number(process.argv[3]), process.argv[4] === 'true'];
 const print = (line) => console.log(JSON.stringify(line));
 
 const FILE_SYSTEMS = [
@@ -77,7 +77,9 @@ async function run(fileSystem, durable, end) {
         new Ledger({ name: 'w', seed: newSeed(), mortal: true, file: 'workspaces.json' }),
       ];
     }
-    const writers = ledgers.map((ledger) => startWriter(ledger, { dir, burst: 4, options: { durable } }));
+    const writers = ledgers.map((ledger) =>
+      startWriter(ledger, { dir, burst: 4, options: { durable, journal } }),
+    );
     if (Math.random() < 0.8)
       await Promise.all(writers.map((writer) => writer.acknowledges(writer.ledger.settled + 1)));
     await pause(Math.random() < 0.5 ? 30 : 400);

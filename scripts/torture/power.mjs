@@ -10,12 +10,12 @@ import { childEnv } from '../../__test__/mode.mjs';
 
 const program = fileURLToPath(new URL('power-rounds.mjs', import.meta.url));
 
-export async function power(tally) {
+export async function power(tally, { journal = false } = {}) {
   const reason = whyNot();
   if (reason) return tally.skip(reason);
   // In a mount namespace of its own: what is mounted goes with the process, whatever happens to it.
   const own = ['--mount', '--propagation', 'private', process.execPath, program];
-  const child = spawn('unshare', [...own, tally.newDir(), String(tally.minutes)], {
+  const child = spawn('unshare', [...own, tally.newDir(), String(tally.minutes), String(journal)], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: childEnv,
   });

@@ -5,14 +5,14 @@ import { whyNoTracing } from '../../__test__/faults/victim.mjs';
 
 const ERRORS = ['EIO', 'ENOSPC', 'EACCES', 'EBUSY', 'EPERM', 'EINTR', 'EDQUOT', 'EROFS', 'EMFILE'];
 
-export async function syscalls(tally) {
+export async function syscalls(tally, { journal = false } = {}) {
   const reason = whyNoTracing();
   if (reason) return tally.skip(reason);
   let kills = 0;
   let errors = 0;
   for (const [name, mutation] of Object.entries(MUTATIONS)) {
     for (const durable of [true, false]) {
-      const trials = await Trials.of(mutation, { durable });
+      const trials = await Trials.of(mutation, { durable, journal });
       const told = (wrong, what) => wrong.map((text) => `${name}, ${what}: ${text}`);
       await inParallel(trials.killPoints(), async (point) => {
         const { wrong } = await trials.kill(point);

@@ -6,10 +6,10 @@ import { promisify } from 'node:util';
 
 const program = fileURLToPath(new URL('../../__test__/faults/terminations.mjs', import.meta.url));
 
-export async function workers(tally) {
+export async function workers(tally, { journal = false } = {}) {
   while (tally.goesOn()) {
     try {
-      const run = promisify(execFile)(process.execPath, [program, tally.newDir(), '25'], {
+      const run = promisify(execFile)(process.execPath, [program, tally.newDir(), '25', String(journal)], {
         timeout: 120_000,
       });
       const { stdout, stderr } = await run;
