@@ -117,7 +117,7 @@ impl NativeStore {
         let query = Wanted::from(&query);
         channel.run(env, &READERS, ticket, move || {
             let content = file.read()?;
-            Ok(Value::Processes(Selection::decoded(wanted(&content, &query))))
+            Ok(Value::Processes(Selection::decoded(wanted(&content, &query))?))
         })
     }
 
@@ -130,7 +130,9 @@ impl NativeStore {
     ) -> Result<Either<String, Undefined>> {
         let listing = Listing::named(&listing)?;
         let content = self.store()?.processes.peek().filter(|content| content.records().len() <= FEW);
-        Ok(content.map_or(Either::B(()), |content| Either::A(list(&content, &query.filter(), listing))))
+        // Where there is no memory for it, the call that may take its time says so.
+        let listed = content.and_then(|content| list(&content, &query.filter(), listing).ok());
+        Ok(listed.map_or(Either::B(()), Either::A))
     }
 
     /// Makes a list from the index on another thread; answers with its JSON text.
@@ -146,7 +148,7 @@ impl NativeStore {
         let listing = Listing::named(&listing)?;
         let file = self.store()?.processes.clone();
         let filter = query.filter();
-        channel.run(env, &READERS, ticket, move || Ok(Value::Text(list(&*file.read()?, &filter, listing))))
+        channel.run(env, &READERS, ticket, move || Ok(Value::Text(list(&*file.read()?, &filter, listing)?)))
     }
 
     /// Reads one process for an update; answers with a `SeenProcess`, or nothing.
@@ -174,7 +176,7 @@ impl NativeStore {
         #[napi(ts_arg_type = "'workspaces' | 'wikis'")] registry: String,
     ) -> Result<Either<String, Undefined>> {
         let content = self.items(&registry)?.peek();
-        Ok(content.map_or(Either::B(()), |content| Either::A(text(&content))))
+        Ok(content.and_then(|content| text(&content).ok()).map_or(Either::B(()), Either::A))
     }
 
     /// Reads a registry on another thread; answers with its JSON text.
@@ -187,7 +189,7 @@ impl NativeStore {
         #[napi(ts_arg_type = "'workspaces' | 'wikis'")] registry: String,
     ) -> Result<()> {
         let file = self.items(&registry)?.clone();
-        channel.run(env, &READERS, ticket, move || Ok(Value::Text(text(&*file.read()?))))
+        channel.run(env, &READERS, ticket, move || Ok(Value::Text(text(&*file.read()?)?)))
     }
 
     /// Queues mutations of processes, in order; answers with a `Receipt` when they are durable.
@@ -341,14 +343,22 @@ fn wanted(content: &Content<Process>, query: &Wanted) -> Vec<Arc<Process>> {
 }
 
 /// JSON text of a list from the index.
-fn list(content: &Content<Process>, filter: &Filter, listing: Listing) -> String {
+fn list(
+    content: &Content<Process>,
+    filter: &Filter,
+    listing: Listing,
+) -> std::result::Result<String, core::Error> {
+    let mut out = String::new();
     match listing {
-        Listing::Count => filter.select(content.records()).count().to_string(),
-        Listing::Ids => content.list(filter, Process::write_id),
+        Listing::Count => out = filter.select(content.records()).count().to_string(),
+        Listing::Ids => content.list(filter, Process::write_id, &mut out)?,
         Listing::Summaries => {
-            let total = filter.matching(content.records()).count();
-            let entries = content.list(filter, Process::write_summary);
-            format!("{{\"entries\":{entries},\"total\":{total}}}")
+            out.push_str("{\"entries\":");
+            content.list(filter, Process::write_summary, &mut out)?;
+            let total = format!(",\"total\":{}}}", filter.matching(content.records()).count());
+            out.try_reserve_exact(total.len()).map_err(core::NoMemory::from)?;
+            out.push_str(&total);
         }
     }
+    Ok(out)
 }

@@ -46,7 +46,7 @@ impl From<Vec<Change>> for Changes {
                 Change::Removed(record) => ("process-removed", record),
             })
             .unzip();
-        Changes { types, records: Selection::decoded(records) }
+        Changes { types, records: Selection::prepared(records) }
     }
 }
 

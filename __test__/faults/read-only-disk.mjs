@@ -51,6 +51,17 @@ for (const call of calls) {
   );
 }
 report.unchanged = await idsOf(store);
+// Together with one that is refused, in one batch.
+const nothing = await Promise.allSettled([
+  store.updateProcess('unknown', { status: 'failed' }),
+  store.updateProcess('a', { status: 'failed' }),
+  store.removeProcess('unknown'),
+  store.updateProcess('a', { status: 'running' }),
+  store.clearProcesses({ status: 'failed' }),
+  new FileProcessStore({ dataDir: join(dir, 'new') }).updateProcess('a', { status: 'failed' }),
+]);
+report.nothing = nothing.map(({ reason, value }) => reason?.code ?? value ?? 'done');
+report.recovered = (await fresh.recover()).map(({ kept, backup }) => [kept, backup ?? null]);
 
 remount('rw', dir);
 await store.addProcess(sample('b'));

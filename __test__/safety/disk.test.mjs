@@ -44,5 +44,8 @@ test('on a read-only disk reads work and writes say EROFS, until it can be writt
     expect(path.startsWith(dir)).toBe(true);
   }
   expect(report.unchanged).toEqual(['a']);
+  // What changes nothing needs no disk that can be written.
+  expect(report.nothing).toEqual(['done', 'EROFS', 'done', 'done', 0, 'done']);
+  expect(report.recovered).toContainEqual([1, null]);
   expect(report.writable).toEqual(['a', 'b']);
 });

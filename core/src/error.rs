@@ -4,6 +4,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::memory::NoMemory;
+
 /// A failure of the store. Cheap to clone: one failed commit rejects every mutation of its batch.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -74,6 +76,18 @@ impl Error {
         Error::Invalid { field: field.into(), reason: reason.into() }
     }
 
+    /// The error for a call that the system refused.
+    pub(crate) fn system(error: &io::Error, syscall: &'static str, path: &Path) -> Self {
+        Error::System {
+            syscall,
+            path: path.to_owned(),
+            kind: error.kind(),
+            os: error.raw_os_error(),
+            reason: words(error),
+            committed: false,
+        }
+    }
+
     /// Marks a system error as one that came after the new state was visible.
     pub(crate) fn after_commit(mut self) -> Self {
         if let Error::System { committed, .. } = &mut self {
@@ -100,6 +114,12 @@ impl Error {
         matches!(self, Error::System { kind: io::ErrorKind::NotFound, path, .. } if path == sought)
     }
 
+    /// Whether nobody may write there, or not this user.
+    pub(crate) fn forbids_writing(&self) -> bool {
+        use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+        matches!(self, Error::System { kind: PermissionDenied | ReadOnlyFilesystem, committed: false, .. })
+    }
+
     /// Whether there was no room for the new state on the disk, or none for this user.
     pub(crate) fn is_want_of_room(&self) -> bool {
         use io::ErrorKind::{QuotaExceeded, StorageFull};
@@ -114,14 +134,7 @@ pub(crate) trait Context<T> {
 
 impl<T> Context<T> for io::Result<T> {
     fn context(self, syscall: &'static str, path: &Path) -> Result<T, Error> {
-        self.map_err(|error| Error::System {
-            syscall,
-            path: path.to_owned(),
-            kind: error.kind(),
-            os: error.raw_os_error(),
-            reason: words(&error),
-            committed: false,
-        })
+        self.map_err(|error| Error::system(&error, syscall, path))
     }
 }
 
@@ -163,6 +176,75 @@ impl Flaw {
     pub fn in_file(self, path: &Path, text: &[u8]) -> Error {
         let (line, column) = self.position(text);
         Error::Corrupt { path: path.to_owned(), line, column, expected: self.expected }
+    }
+}
+
+/// Why a text can't be read.
+#[derive(Debug)]
+pub enum Unread {
+    /// The system refused something: a read, or memory.
+    System(io::Error),
+    /// It is not what a store writes.
+    Flaw(Flaw),
+}
+
+impl Unread {
+    /// The same of a text that begins `by` bytes earlier.
+    pub fn shifted(self, by: usize) -> Self {
+        match self {
+            Unread::Flaw(flaw) => Unread::Flaw(flaw.shifted(by)),
+            refused => refused,
+        }
+    }
+
+    /// The same of a text that has the one that was read at `offset`, in another form.
+    pub(crate) fn at(self, offset: usize) -> Self {
+        match self {
+            Unread::Flaw(flaw) => Unread::Flaw(Flaw { offset, ..flaw }),
+            refused => refused,
+        }
+    }
+
+    /// The error for the file at `path`, whose content is `text`.
+    pub(crate) fn in_file(self, path: &Path, text: &[u8]) -> Error {
+        match self {
+            Unread::Flaw(flaw) => flaw.in_file(path, text),
+            Unread::System(error) => Error::system(&error, "read", path),
+        }
+    }
+
+    /// The error for what a caller has handed in.
+    pub(crate) fn in_argument(self, argument: &str) -> Error {
+        match self {
+            Unread::Flaw(flaw) => Error::invalid(argument, flaw.expected),
+            Unread::System(_) => NoMemory.into(),
+        }
+    }
+
+    /// The error for a record that was read before.
+    pub(crate) fn in_record(self) -> Error {
+        match self {
+            Unread::Flaw(flaw) => Error::Internal(format!("a stored record: {}", flaw.expected)),
+            Unread::System(_) => NoMemory.into(),
+        }
+    }
+}
+
+impl From<io::Error> for Unread {
+    fn from(error: io::Error) -> Self {
+        Unread::System(error)
+    }
+}
+
+impl From<NoMemory> for Unread {
+    fn from(refusal: NoMemory) -> Self {
+        Unread::System(refusal.into())
+    }
+}
+
+impl From<Flaw> for Unread {
+    fn from(flaw: Flaw) -> Self {
+        Unread::Flaw(flaw)
     }
 }
 

@@ -10,8 +10,8 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use file_process_store_core::Error;
-use histories::{Checker, DIR, Ledger, Start, Step, WORKSPACES, open};
+use file_process_store_core::{Error, WriteOptions};
+use histories::{Checker, DIR, Ledger, PROCESSES, Start, Step, WORKSPACES, open};
 use simulated::{Call, Client, Failure, Op, Reach};
 
 const EPERM: i32 = 1;
@@ -308,4 +308,29 @@ fn a_read_that_fails_says_why_and_the_next_one_works() {
         }
     }
     println!("{tried} faults");
+}
+
+/// On a disk that is read-only, and for users who may read but not write.
+#[test]
+fn what_changes_nothing_is_not_refused_where_nothing_can_be_written() {
+    const EROFS: i32 = 30;
+    for number in [EROFS, EACCES] {
+        let client = Start::Filled.client();
+        let store = open(&client);
+        client.fail_every(Op::OpenLock, Failure::Errno(number));
+        assert_eq!(Step::Nothing.run(&store, 1), Ok(()));
+        for step in [Step::Add, Step::Merge, Step::Remove, Step::Clear, Step::Register] {
+            let Err(Error::System { os, .. }) = step.run(&store, 1) else {
+                panic!("{step:?} was not refused")
+            };
+            assert_eq!(os, Some(number), "{step:?}");
+        }
+        let recovered = store.processes.recover(WriteOptions::default()).unwrap();
+        assert_eq!((recovered.kept, recovered.backup), (2, None));
+        client.calls();
+        client.write_in_place(Path::new(PROCESSES), "[");
+        client.fail_every(Op::OpenLock, Failure::Errno(number));
+        let refused = store.processes.recover(WriteOptions::default()).unwrap_err();
+        assert!(matches!(refused, Error::System { os, .. } if os == Some(number)), "{refused:?}");
+    }
 }

@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 
 use file_process_store_core::Error;
+use napi::{Env, Status};
 use napi_derive::napi;
 
 /// What the face needs to build an error on the JS thread.
@@ -60,6 +61,15 @@ impl From<&Error> for Failure {
             Error::Internal(_) => {}
         }
         failure
+    }
+}
+
+/// Throws an error in a call that JS waits for: `code` and words are those of the rejection of any other call.
+pub fn thrown(env: Env, error: &Error) -> napi::Error {
+    let failure = Failure::from(error);
+    match env.throw_error(&failure.message, Some(failure.code)) {
+        Ok(()) => napi::Error::new(Status::PendingException, failure.message),
+        Err(refused) => refused,
     }
 }
 

@@ -1,12 +1,12 @@
 //! What a batch of mutations did, for the JS thread to ask.
 
 use file_process_store_core as core;
-use file_process_store_core::{Content, Done, Error, Item, Process, Record};
+use file_process_store_core::{Content, Done, Error, Item, NoMemory, Process, Record};
 use napi::Env;
 use napi::bindgen_prelude::Unknown;
 use napi_derive::napi;
 
-use crate::results::failure::Failure;
+use crate::results::failure::{Failure, thrown};
 use crate::results::seen::SeenProcess;
 use crate::results::selection::{Exclude, Maker, make_process};
 
@@ -88,29 +88,30 @@ impl Receipt {
 
     /// JSON text of the workspace or wiki that the mutation at `index` put, merged or removed.
     #[napi]
-    pub fn item(&self, index: u32) -> Option<String> {
-        match &self.receipt {
-            Either::Items(receipt) => {
-                let record = done(receipt, index)?.record.as_ref()?;
-                Some(String::from_utf8_lossy(record.text()).into_owned())
-            }
+    pub fn item(&self, env: Env, index: u32) -> napi::Result<Option<String>> {
+        let record = match &self.receipt {
+            Either::Items(receipt) => done(receipt, index).and_then(|done| done.record.as_ref()),
             Either::Processes(_) => None,
-        }
+        };
+        record.map(|record| joined(&[record.text()]).map_err(|error| thrown(env, &error))).transpose()
     }
 
     /// JSON text of an array with entries that retention removed: those behind the first `from`, as many as can be
     /// parsed without holding up the event loop, and one at least; `null` when there are no more.
     #[napi]
-    pub fn pruned(&self, from: u32) -> Option<String> {
-        let Either::Processes(receipt) = &self.receipt else { return None };
+    pub fn pruned(&self, env: Env, from: u32) -> napi::Result<Option<String>> {
+        let Either::Processes(receipt) = &self.receipt else { return Ok(None) };
         let mut size = 0;
-        let more = receipt.pruned.get(from as usize..)?.iter().take_while(|entry| {
+        let more = receipt.pruned.get(from as usize..).unwrap_or_default().iter().take_while(|entry| {
             let fits = size < SLICE;
             size += entry.text().len();
             fits
         });
         let entries: Vec<_> = more.cloned().collect();
-        (!entries.is_empty()).then(|| text(&Content::of(entries)))
+        if entries.is_empty() {
+            return Ok(None);
+        }
+        text(&Content::of(entries)).map(Some).map_err(|error| thrown(env, &error))
     }
 
     /// Lets go of all records, when everything has been asked for. Waiting for the garbage collector to do it would
@@ -142,9 +143,18 @@ impl Receipt {
 }
 
 /// JSON text of all records.
-pub fn text<R: Record>(content: &Content<R>) -> String {
-    // Every part was read as UTF-8.
-    String::from_utf8_lossy(&content.parts().concat()).into_owned()
+pub fn text<R: Record>(content: &Content<R>) -> Result<String, Error> {
+    joined(&content.parts())
+}
+
+fn joined(parts: &[&[u8]]) -> Result<String, Error> {
+    let mut text = String::new();
+    text.try_reserve_exact(parts.iter().map(|part| part.len()).sum()).map_err(NoMemory::from)?;
+    for part in parts {
+        // Every part was read as UTF-8.
+        text.push_str(&String::from_utf8_lossy(part));
+    }
+    Ok(text)
 }
 
 fn done<R>(receipt: &core::Receipt<R>, index: u32) -> Option<&Done<R>> {

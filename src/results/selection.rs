@@ -6,11 +6,12 @@
 use std::ptr;
 use std::sync::Arc;
 
-use file_process_store_core::{FIELDS, HostValue, Process};
+use file_process_store_core::{Error, FIELDS, HostValue, Process};
 use napi::bindgen_prelude::{Function, JsValue, ToNapiValue, Unknown};
 use napi::{Env, Result, check_status, sys};
 use napi_derive::napi;
 
+use crate::results::failure::thrown;
 use crate::results::strings::string;
 
 /// The JS function that makes a record: the fields in the order of core's `FIELDS`, then JSON text of all
@@ -36,12 +37,20 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// Decodes what has not been decoded yet; on a thread that may take its time.
-    pub fn decoded(records: Vec<Arc<Process>>) -> Self {
+    /// The same where nobody is there to be told that it can't be done: it is tried once more when they are asked for.
+    pub fn prepared(records: Vec<Arc<Process>>) -> Self {
         for record in &records {
-            record.host_fields();
+            let _ = record.host_fields();
         }
         Selection { records }
+    }
+
+    /// Decodes what has not been decoded yet; on a thread that may take its time.
+    pub fn decoded(records: Vec<Arc<Process>>) -> std::result::Result<Self, Error> {
+        for record in &records {
+            record.host_fields()?;
+        }
+        Ok(Selection { records })
     }
 }
 
@@ -100,7 +109,7 @@ pub fn make_process<'env>(
         // SAFETY: `undefined` is a live handle of this environment.
         return Ok(unsafe { Unknown::from_raw_unchecked(raw, undefined) });
     };
-    let fields = record.host_fields();
+    let fields = record.host_fields().map_err(|error| thrown(*env, &error))?;
     let mut arguments = [undefined; FIELDS.len() + 2];
     for (index, value) in fields.known().enumerate() {
         if exclude.conversation && CONVERSATION.contains(&FIELDS[index]) {

@@ -39,7 +39,7 @@ use crate::file::{access, place};
 use crate::fs::{File, FileTime, Stamp, Stat};
 use crate::records::Record;
 use crate::records::content::Content;
-use crate::records::draft::{self, Draft};
+use crate::records::draft::{self, Draft, Mutation};
 
 /// Files of so many bytes are compared on a thread of their own; below, starting one takes longer.
 const LARGE: u64 = 128 * 1024;
@@ -501,6 +501,25 @@ fn takes_journal<R: Record>(base: &View<R>) -> bool {
     base.stamp().is_some()
         && !base.content.has_twins()
         && base.journal.as_ref().is_none_or(|known| known.fits && !known.sealed)
+}
+
+/// The receipts of all batches where nothing can be written: what changes nothing has nothing to be refused.
+pub(crate) fn refuse_changes<R: Record>(
+    content: &Content<R>,
+    group: &[Batch<R>],
+    refusal: &Error,
+) -> Vec<Receipt<R>> {
+    let tried = |mutation: &Mutation<R>| {
+        let mut draft = Draft::new(content);
+        let done = draft.apply(mutation)?;
+        if draft.finish().is_none() { Ok(done) } else { Err(refusal.clone()) }
+    };
+    let receipt = |batch: &Batch<R>| Receipt {
+        results: batch.mutations.iter().map(tried).collect(),
+        pruned: Vec::new(),
+        commit: CommitStats::default(),
+    };
+    group.iter().map(receipt).collect()
 }
 
 /// The receipts of all batches, and the new content with what makes it differ, if it does.

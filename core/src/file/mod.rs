@@ -206,7 +206,24 @@ impl<R: Record> DataFile<R> {
         let mut lost_locks = 0;
         loop {
             *settling = None;
-            let Some(turn) = self.acquire(group)? else {
+            let acquired = match self.acquire(group) {
+                Err(refusal) if refusal.forbids_writing() => {
+                    self.join(group);
+                    let Ok(content) = self.read() else { return Err(refusal) };
+                    let dir = place::parent(self.path());
+                    if group.iter().any(|batch| batch.options.durable)
+                        && !content.records().is_empty()
+                        && self.state.fs.sync_dir(dir).is_err()
+                    {
+                        // As in a commit: others may have been about to sync what left nothing to do.
+                        return Err(refusal);
+                    }
+                    let receipts = commit::refuse_changes(&content, group, &refusal);
+                    return Ok(Settled { receipts, retired: None, bytes: 0, appended: false, restarts: 0 });
+                }
+                acquired => acquired?,
+            };
+            let Some(turn) = acquired else {
                 // No file, and nothing that makes one: there is nothing to find, either.
                 let receipts = commit::apply(&Content::empty(), group).0;
                 return Ok(Settled { receipts, retired: None, bytes: 0, appended: false, restarts: 0 });

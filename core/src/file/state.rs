@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::error::{Context, Error};
+use crate::error::{Context, Error, Unread};
 use crate::file::journal::{self, Hashing, Identity, Position};
 use crate::file::lock::{Lock, path_for};
 use crate::file::pin::Pin;
@@ -14,7 +14,7 @@ use crate::file::snapshot::Snapshot;
 use crate::fs::{FileSystem, Stamp};
 use crate::json::input::Input;
 use crate::records::Record;
-use crate::records::content::{Content, Unread};
+use crate::records::content::Content;
 use crate::threads::guarded;
 
 /// What there is: a data file with its journal applied.

@@ -142,11 +142,11 @@ impl File for RealFile {
 
 impl FileSystem for RealFs {
     fn stat(&self, path: &Path) -> io::Result<Stat> {
-        Ok(stat_of(&fs::metadata(path).map_err(below_file(path))?))
+        Ok(stat_of(&fs::metadata(path)?))
     }
 
     fn stat_link(&self, path: &Path) -> io::Result<Stat> {
-        Ok(stat_of(&fs::symlink_metadata(path).map_err(below_file(path))?))
+        Ok(stat_of(&fs::symlink_metadata(path)?))
     }
 
     fn read_link(&self, path: &Path) -> io::Result<PathBuf> {
@@ -157,7 +157,7 @@ impl FileSystem for RealFs {
         let mut options = OpenOptions::new();
         options.read(true);
         nonblocking(&mut options);
-        Ok(Box::new(RealFile(options.open(path).map_err(below_file(path))?)))
+        Ok(Box::new(RealFile(options.open(path)?)))
     }
 
     fn create_new(&self, path: &Path) -> io::Result<Box<dyn File>> {
@@ -208,7 +208,7 @@ impl FileSystem for RealFs {
     fn create_dir(&self, dir: &Path) -> io::Result<()> {
         let mut builder = fs::DirBuilder::new();
         private_dir(&mut builder);
-        builder.create(dir).map_err(below_file(dir))
+        builder.create(dir)
     }
 
     #[cfg(unix)]
@@ -273,21 +273,6 @@ impl FileSystem for RealFs {
     fn obstacle(&self, target: &Path) -> Option<Obstacle> {
         mounts::obstacle(target)
     }
-}
-
-/// Windows finds nothing below a file, where POSIX says that it is no directory. To whoever reads, nothing means empty.
-#[cfg(not(unix))]
-fn below_file(path: &Path) -> impl Fn(io::Error) -> io::Error {
-    move |error| {
-        let above = path.ancestors().skip(1).find_map(|dir| fs::metadata(dir).ok());
-        let below = error.kind() == io::ErrorKind::NotFound && above.is_some_and(|above| !above.is_dir());
-        if below { io::ErrorKind::NotADirectory.into() } else { error }
-    }
-}
-
-#[cfg(unix)]
-fn below_file(_: &Path) -> impl Fn(io::Error) -> io::Error {
-    |error| error
 }
 
 #[cfg(not(target_os = "macos"))]

@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
-use crate::error::Flaw;
+use crate::error::{Flaw, Unread};
 use crate::json::text::decode;
+use crate::memory::{self, NoMemory};
 
 /// One field of an object.
 #[derive(Clone, Debug)]
@@ -27,8 +28,8 @@ pub struct Fields<'a>(pub Vec<Field<'a>>);
 
 impl<'a> Fields<'a> {
     /// Reads the text of one object.
-    pub fn parse(text: &'a str) -> Result<Self, Flaw> {
-        serde_json::from_str(text).map_err(|error| flaw(&error, text.as_bytes()))
+    pub fn parse(text: &'a str) -> Result<Self, Unread> {
+        serde_json::from_str(text).map_err(|error| unread(&error, text.as_bytes()))
     }
 
     /// The value of `key`: of duplicates the last, as `JSON.parse` has it.
@@ -37,7 +38,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Sets a field in the place of the first that has its key, or at the end.
-    pub fn set(&mut self, new: Field<'a>) {
+    pub fn set(&mut self, new: Field<'a>) -> Result<(), NoMemory> {
         match self.0.iter().position(|field| field.key == new.key) {
             Some(place) => {
                 let mut index = 0;
@@ -47,8 +48,9 @@ impl<'a> Fields<'a> {
                 });
                 self.0[place] = new;
             }
-            None => self.0.push(new),
+            None => memory::push(&mut self.0, new)?,
         }
+        Ok(())
     }
 
     /// Removes every field of that key.
@@ -57,7 +59,9 @@ impl<'a> Fields<'a> {
     }
 
     /// Appends the object's text, without white space around its tokens.
-    pub fn write(&self, out: &mut String) {
+    pub fn write(&self, out: &mut String) -> Result<(), NoMemory> {
+        let size: usize = self.0.iter().map(|field| field.name.len() + field.value.len() + 2).sum();
+        out.try_reserve(size + 2)?;
         out.push('{');
         for (index, field) in self.0.iter().enumerate() {
             if index > 0 {
@@ -68,6 +72,7 @@ impl<'a> Fields<'a> {
             out.push_str(field.value);
         }
         out.push('}');
+        Ok(())
     }
 }
 
@@ -86,7 +91,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
                 let mut fields = Vec::new();
                 while let Some(name) = map.next_key::<&RawValue>()? {
                     let value: &RawValue = map.next_value()?;
-                    fields.push(Field { key: key(name.get()), name: name.get(), value: value.get() });
+                    let key = key(name.get()).map_err(M::Error::custom)?;
+                    let field = Field { key, name: name.get(), value: value.get() };
+                    memory::push(&mut fields, field).map_err(M::Error::custom)?;
                 }
                 Ok(Fields(fields))
             }
@@ -97,8 +104,13 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
 }
 
 /// The decoded name of a field, from its token.
-pub fn key(name: &str) -> Cow<'_, [u8]> {
-    decode(name).unwrap_or_default()
+pub fn key(name: &str) -> Result<Cow<'_, [u8]>, NoMemory> {
+    decode(name).map(Option::unwrap_or_default)
+}
+
+/// What a serde_json error of `text` means.
+pub fn unread(error: &serde_json::Error, text: &[u8]) -> Unread {
+    if NoMemory::is_told_by(error) { NoMemory.into() } else { flaw(error, text).into() }
 }
 
 /// The place and the words of a serde_json error in `text`, of which it knows line and column alone.
@@ -131,7 +143,7 @@ mod tests {
 
     fn written(fields: &Fields) -> String {
         let mut out = String::new();
-        fields.write(&mut out);
+        fields.write(&mut out).unwrap();
         out
     }
 
@@ -148,8 +160,8 @@ mod tests {
     #[test]
     fn setting_a_field_takes_the_first_place_and_drops_duplicates() {
         let mut fields = Fields::parse(r#"{"a":1,"b":2,"a":3,"c":4}"#).unwrap();
-        fields.set(Field { key: b"a"[..].into(), name: "\"a\"", value: "9" });
-        fields.set(Field { key: b"d"[..].into(), name: "\"d\"", value: "5" });
+        fields.set(Field { key: b"a"[..].into(), name: "\"a\"", value: "9" }).unwrap();
+        fields.set(Field { key: b"d"[..].into(), name: "\"d\"", value: "5" }).unwrap();
         assert_eq!(written(&fields), r#"{"a":9,"b":2,"c":4,"d":5}"#);
         fields.remove(b"b");
         assert_eq!(written(&fields), r#"{"a":9,"c":4,"d":5}"#);
@@ -158,6 +170,7 @@ mod tests {
     #[test]
     fn a_raw_control_character_in_a_key_is_refused_as_json_parse_does() {
         assert!(Fields::parse("{\"a\nb\":1}").is_err());
-        assert_eq!(Fields::parse("{\"a\":1,\n\"b\":}").unwrap_err().offset, 12);
+        let unread = Fields::parse("{\"a\":1,\n\"b\":}").unwrap_err();
+        assert!(matches!(unread, Unread::Flaw(Flaw { offset: 12, .. })), "{unread:?}");
     }
 }

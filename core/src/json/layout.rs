@@ -1,5 +1,7 @@
 //! The file's white space: that of `JSON.stringify(value, null, 2)`, with no newline at the end.
 
+use crate::memory::NoMemory;
+
 /// What stands before the first record, between two, and after the last.
 pub const OPEN: &[u8] = b"[\n  ";
 /// Between two records.
@@ -20,14 +22,15 @@ pub const MAX_RECORD: usize = (1 << 29) - 4096;
 /// between them is not. `None` where the result would be larger than [`MAX_RECORD`].
 ///
 /// The input must be valid JSON.
-pub fn pretty(value: &str, depth: usize) -> Option<Vec<u8>> {
+pub fn pretty(value: &str, depth: usize) -> Result<Option<Vec<u8>>, NoMemory> {
     pretty_within(value, depth, MAX_RECORD)
 }
 
-fn pretty_within(value: &str, mut depth: usize, most: usize) -> Option<Vec<u8>> {
+fn pretty_within(value: &str, mut depth: usize, most: usize) -> Result<Option<Vec<u8>>, NoMemory> {
     let bytes = value.as_bytes();
     let mut out = Vec::new();
-    out.try_reserve(bytes.len() + bytes.len() / 8).ok()?;
+    // At each token there is room for the rest as it stands; what is put in between asks for more.
+    out.try_reserve(bytes.len() + bytes.len() / 8)?;
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
         at += 1;
@@ -48,32 +51,44 @@ fn pretty_within(value: &str, mut depth: usize, most: usize) -> Option<Vec<u8>> 
                     at += 1;
                 } else {
                     depth += 1;
-                    new_line(&mut out, depth, most)?;
+                    if !new_line(&mut out, depth, most, bytes.len() - at)? {
+                        return Ok(None);
+                    }
                 }
             }
             b'}' | b']' => {
                 depth = depth.saturating_sub(1);
-                new_line(&mut out, depth, most)?;
+                if !new_line(&mut out, depth, most, bytes.len() - at + 1)? {
+                    return Ok(None);
+                }
                 out.push(byte);
             }
             b',' => {
                 out.push(byte);
-                new_line(&mut out, depth, most)?;
+                if !new_line(&mut out, depth, most, bytes.len() - at)? {
+                    return Ok(None);
+                }
             }
-            b':' => out.extend_from_slice(b": "),
+            b':' => {
+                out.try_reserve(2 + bytes.len() - at)?;
+                out.extend_from_slice(b": ");
+            }
             _ => out.push(byte),
         }
     }
-    (out.len() <= most).then_some(out)
+    Ok((out.len() <= most).then_some(out))
 }
 
-fn new_line(out: &mut Vec<u8>, depth: usize, most: usize) -> Option<()> {
+/// A line break with the indentation behind it, if that fits, and room for so many bytes more.
+fn new_line(out: &mut Vec<u8>, depth: usize, most: usize, more: usize) -> Result<bool, NoMemory> {
     // Deep nesting makes indentation grow with the square of the depth: see that it fits first.
-    let indented = out.len().checked_add(1 + 2 * depth).filter(|&len| len <= most)?;
-    out.try_reserve(indented - out.len()).ok()?;
+    let Some(indented) = out.len().checked_add(1 + 2 * depth).filter(|&len| len <= most) else {
+        return Ok(false);
+    };
+    out.try_reserve(indented - out.len() + more)?;
     out.push(b'\n');
     out.resize(indented, b' ');
-    Some(())
+    Ok(true)
 }
 
 /// Whether two valid JSON texts differ in nothing but the white space between their tokens.
@@ -126,7 +141,7 @@ mod tests {
     use super::*;
 
     fn laid_out(value: &str, depth: usize) -> String {
-        String::from_utf8(pretty(value, depth).unwrap()).unwrap()
+        String::from_utf8(pretty(value, depth).unwrap().unwrap()).unwrap()
     }
 
     #[test]
@@ -159,12 +174,12 @@ mod tests {
     fn nesting_that_would_blow_up_the_file_is_refused() {
         let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
         // Each level is indented twice, by two more than the one around it: 2 * levels² bytes in all.
-        let size = |levels: usize| pretty_within(&nested(levels), 0, 1 << 20).map(|text| text.len());
+        let size = |levels: usize| pretty_within(&nested(levels), 0, 1 << 20).unwrap().map(|text| text.len());
         assert_eq!(size(700), Some(980_000));
         assert_eq!(size(800), None);
         // A single line that is longer than all that is allowed is not even begun.
-        assert_eq!(pretty("[1]", MAX_RECORD), None);
-        assert_eq!(pretty_within("\"four\"", 0, 5), None);
-        assert_eq!(pretty_within("\"four\"", 0, 6), Some(b"\"four\"".to_vec()));
+        assert_eq!(pretty("[1]", MAX_RECORD), Ok(None));
+        assert_eq!(pretty_within("\"four\"", 0, 5), Ok(None));
+        assert_eq!(pretty_within("\"four\"", 0, 6), Ok(Some(b"\"four\"".to_vec())));
     }
 }

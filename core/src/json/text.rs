@@ -5,19 +5,58 @@
 //! `String` can't hold one; WTF-8 (<https://simonsapin.github.io/wtf-8/>) can, and is UTF-8 otherwise.
 
 use std::borrow::Cow;
-use std::fmt;
 
-use serde::Deserializer;
-use serde::de::Visitor;
+use crate::memory::NoMemory;
 
 /// The content of a JSON string token as WTF-8, or `None` where the token is no string.
-pub fn decode(token: &str) -> Option<Cow<'_, [u8]>> {
-    let inner = token.strip_prefix('"')?.strip_suffix('"')?.as_bytes();
-    if memchr::memchr(b'\\', inner).is_none() {
-        return Some(Cow::Borrowed(inner));
+pub fn decode(token: &str) -> Result<Option<Cow<'_, [u8]>>, NoMemory> {
+    let inner = token.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).map(str::as_bytes);
+    match inner {
+        Some(inner) if memchr::memchr(b'\\', inner).is_some() => {
+            // No escape is shorter than what it stands for.
+            let mut wtf8 = Vec::new();
+            wtf8.try_reserve_exact(inner.len())?;
+            Ok(unescape(inner, &mut wtf8).map(|()| Cow::Owned(wtf8)))
+        }
+        inner => Ok(inner.map(Cow::Borrowed)),
     }
-    // serde_json's byte strings are specified to hold lone surrogates as WTF-8.
-    serde_json::Deserializer::from_str(token).deserialize_bytes(Bytes).ok().map(Cow::Owned)
+}
+
+/// Appends what the inside of a string token stands for. serde_json does this too, into a buffer that can't be refused.
+fn unescape(mut rest: &[u8], wtf8: &mut Vec<u8>) -> Option<()> {
+    while let Some(at) = memchr::memchr(b'\\', rest) {
+        wtf8.extend_from_slice(&rest[..at]);
+        let escape = *rest.get(at + 1)?;
+        rest = &rest[at + 2..];
+        let plain = match escape {
+            b'"' | b'\\' | b'/' => escape,
+            b'b' => 0x08,
+            b'f' => 0x0c,
+            b'n' => b'\n',
+            b'r' => b'\r',
+            b't' => b'\t',
+            b'u' => {
+                let first = unit(rest)?;
+                rest = &rest[4..];
+                let is_pair = |second: &u16| matches!((first, second), (0xd800..0xdc00, 0xdc00..0xe000));
+                let second = rest.strip_prefix(b"\\u").and_then(unit).filter(is_pair);
+                if second.is_some() {
+                    rest = &rest[6..];
+                }
+                append_wtf8([Some(first), second].into_iter().flatten(), wtf8);
+                continue;
+            }
+            _ => return None,
+        };
+        wtf8.push(plain);
+    }
+    wtf8.extend_from_slice(rest);
+    Some(())
+}
+
+/// The four hexadecimal digits that a text begins with.
+fn unit(text: &[u8]) -> Option<u16> {
+    text.get(..4)?.iter().try_fold(0, |unit, &digit| Some(unit << 4 | char::from(digit).to_digit(16)? as u16))
 }
 
 /// A JSON string token with this content, given as WTF-8.
@@ -35,20 +74,6 @@ pub fn encode(wtf8: &[u8]) -> String {
     }
     token.push('"');
     token
-}
-
-struct Bytes;
-
-impl Visitor<'_> for Bytes {
-    type Value = Vec<u8>;
-
-    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str("a string")
-    }
-
-    fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
-        Ok(bytes.to_vec())
-    }
 }
 
 /// A string as the host wants it: one byte a unit where that is enough.
@@ -88,20 +113,26 @@ pub struct Place {
 
 impl HostTexts {
     /// No texts yet, with room for so many bytes.
-    pub fn with_capacity(bytes: usize) -> Self {
-        HostTexts { latin1: Vec::with_capacity(bytes), utf16: Vec::new() }
+    pub fn with_room(bytes: usize) -> Result<Self, NoMemory> {
+        let mut latin1 = Vec::new();
+        latin1.try_reserve_exact(bytes)?;
+        Ok(HostTexts { latin1, utf16: Vec::new() })
     }
 
     /// Adds a text, given as WTF-8.
-    pub fn push(&mut self, wtf8: &[u8]) -> Place {
+    pub fn push(&mut self, wtf8: &[u8]) -> Result<Place, NoMemory> {
         // The lead bytes C2 and C3 encode U+0080 to U+00FF; any higher lead byte needs UTF-16.
         let is_wide = wtf8.iter().any(|&byte| byte >= 0xc4);
         let start = if is_wide { self.utf16.len() } else { self.latin1.len() };
         if is_wide {
-            self.utf16.extend(to_utf16(wtf8));
+            // No character takes more units than it takes bytes.
+            self.utf16.try_reserve(wtf8.len())?;
+            append_utf16(wtf8, &mut self.utf16);
         } else if wtf8.is_ascii() {
+            self.latin1.try_reserve(wtf8.len())?;
             self.latin1.extend_from_slice(wtf8);
         } else {
+            self.latin1.try_reserve(wtf8.len())?;
             let mut bytes = wtf8.iter();
             while let Some(&byte) = bytes.next() {
                 self.latin1.push(if byte < 0x80 {
@@ -112,7 +143,7 @@ impl HostTexts {
             }
         }
         let end = if is_wide { self.utf16.len() } else { self.latin1.len() };
-        Place { is_wide, start: start as u32, length: (end - start) as u32 }
+        Ok(Place { is_wide, start: start as u32, length: (end - start) as u32 })
     }
 
     /// The text at a place.
@@ -135,10 +166,15 @@ impl HostTexts {
 
 /// WTF-8 as UTF-16 units.
 pub fn to_utf16(wtf8: &[u8]) -> Vec<u16> {
+    let mut units = Vec::new();
+    append_utf16(wtf8, &mut units);
+    units
+}
+
+fn append_utf16(wtf8: &[u8], units: &mut Vec<u16>) {
     if let Ok(text) = std::str::from_utf8(wtf8) {
-        return text.encode_utf16().collect();
+        return units.extend(text.encode_utf16());
     }
-    let mut units = Vec::with_capacity(wtf8.len());
     for part in wtf8.utf8_chunks() {
         units.extend(part.valid().encode_utf16());
         // utf8_chunks cuts a surrogate's three bytes (ED A0..BF 80..BF) into pieces of one byte.
@@ -157,13 +193,17 @@ pub fn to_utf16(wtf8: &[u8]) -> Vec<u16> {
             _ => {}
         }
     }
-    units
 }
 
 /// UTF-16 units as WTF-8.
 pub fn from_utf16(units: &[u16]) -> Vec<u8> {
     let mut wtf8 = Vec::with_capacity(units.len());
-    for unit in char::decode_utf16(units.iter().copied()) {
+    append_wtf8(units.iter().copied(), &mut wtf8);
+    wtf8
+}
+
+fn append_wtf8(units: impl Iterator<Item = u16>, wtf8: &mut Vec<u8>) {
+    for unit in char::decode_utf16(units) {
         match unit {
             Ok(character) => wtf8.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
             Err(lone) => {
@@ -176,32 +216,44 @@ pub fn from_utf16(units: &[u16]) -> Vec<u8> {
             }
         }
     }
-    wtf8
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn decoded(token: &str) -> Option<Vec<u8>> {
+        decode(token).unwrap().map(Cow::into_owned)
+    }
+
     #[track_caller]
     fn assert_host(token: &str, expected: HostText) {
         let mut texts = HostTexts::default();
         // Each finds its own among others.
-        texts.push("before \u{e9} \u{20ac}".as_bytes());
-        texts.push("before \u{e9}".as_bytes());
-        let place = texts.push(&decode(token).unwrap());
-        texts.push("behind \u{20ac}".as_bytes());
-        texts.push(b"behind");
+        texts.push("before \u{e9} \u{20ac}".as_bytes()).unwrap();
+        texts.push("before \u{e9}".as_bytes()).unwrap();
+        let place = texts.push(&decoded(token).unwrap()).unwrap();
+        texts.push("behind \u{20ac}".as_bytes()).unwrap();
+        texts.push(b"behind").unwrap();
         texts.shrink();
         assert_eq!(texts.get(place), expected);
     }
 
     #[test]
     fn escapes_and_pairs_are_decoded() {
-        assert_eq!(decode(r#""a\"\n\u00e9""#).unwrap().as_ref(), "a\"\n\u{e9}".as_bytes());
-        assert_eq!(decode(r#""\ud83d\ude00""#).unwrap().as_ref(), "\u{1f600}".as_bytes());
-        assert_eq!(decode("12"), None);
-        assert_eq!(decode("null"), None);
+        for (token, text) in [
+            (r#""a\"\n\u00e9""#, "a\"\n\u{e9}"),
+            (r#""\ud83d\ude00""#, "\u{1f600}"),
+            (r#""\\\/\b\f\n\r\t\u20AC""#, "\\/\u{8}\u{c}\n\r\t\u{20ac}"),
+            (r#""\\u0061\\""#, "\\u0061\\"),
+            (r#""\u0000\u0061b""#, "\0ab"),
+        ] {
+            assert_eq!(decoded(token).unwrap(), text.as_bytes(), "{token}");
+            assert_eq!(serde_json::from_str::<String>(token).unwrap(), text, "{token}");
+        }
+        for other in ["12", "null", r#""\x""#, r#""\u12""#, r#""\u12g4""#, r#""\u+123""#, r#""\""#] {
+            assert_eq!(decoded(other), None, "{other}");
+        }
     }
 
     #[test]
@@ -218,7 +270,7 @@ mod tests {
             assert_eq!(to_utf16(&wtf8), units, "{units:x?}");
             let token: String =
                 format!("\"{}\"", units.iter().map(|unit| format!("\\u{unit:04x}")).collect::<String>());
-            assert_eq!(decode(&token).unwrap().as_ref(), wtf8, "{token}");
+            assert_eq!(decoded(&token).unwrap(), wtf8, "{token}");
             assert_host(&token, HostText::Utf16(&units));
         }
     }

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::error::Flaw;
+use crate::error::{Flaw, Unread};
 use crate::json::input::Input;
 use crate::json::layout;
+use crate::memory;
 use crate::records::Record;
 
 /// Records in file order, and where each id stands.
@@ -83,11 +84,11 @@ impl<R: Record> Content<R> {
                     input.pass(record.text().len());
                     kept += usize::from(next == records.len());
                     next += 1;
-                    records.push(record.clone());
+                    memory::push(&mut records, record.clone())?;
                 } else {
                     let record: R = read_record(input)?;
                     next = before.place(record.id()).map_or(next, |place| place + 1);
-                    records.push(Arc::new(record));
+                    memory::push(&mut records, Arc::new(record))?;
                 }
                 input.pass_white_space()?;
                 match input.next()? {
@@ -113,13 +114,10 @@ impl<R: Record> Content<R> {
     }
 
     /// Reads a whole text.
-    pub(crate) fn read_all(mut text: &[u8]) -> Result<Self, Flaw> {
+    pub(crate) fn read_all(mut text: &[u8]) -> Result<Self, Unread> {
         let size = text.len() as u64;
-        match Content::read(&mut Input::new(&mut text, size), &Arc::new(Content::empty())) {
-            Ok(content) => Ok(Arc::into_inner(content).unwrap_or_else(Content::empty)),
-            Err(Unread::Flaw(flaw)) => Err(flaw),
-            Err(Unread::System(error)) => Err(Flaw::new(0, error.to_string())),
-        }
+        let content = Content::read(&mut Input::new(&mut text, size), &Arc::new(Content::empty()))?;
+        Ok(Arc::into_inner(content).unwrap_or_else(Content::empty))
     }
 
     /// The pieces of the file's text, in order.
@@ -155,31 +153,13 @@ fn read_record<R: Record>(input: &mut Input) -> Result<R, Unread> {
                 input.pass(length);
                 return Ok(record);
             }
-            Err(flaw) => {
+            Err(Unread::Flaw(flaw)) => {
                 if !input.read_more()? {
                     return Err(flaw.shifted(input.offset()).into());
                 }
             }
+            Err(refused) => return Err(refused),
         }
-    }
-}
-
-/// Why a text can't be read.
-#[derive(Debug)]
-pub(crate) enum Unread {
-    System(std::io::Error),
-    Flaw(Flaw),
-}
-
-impl From<std::io::Error> for Unread {
-    fn from(error: std::io::Error) -> Self {
-        Unread::System(error)
-    }
-}
-
-impl From<Flaw> for Unread {
-    fn from(flaw: Flaw) -> Self {
-        Unread::Flaw(flaw)
     }
 }
 

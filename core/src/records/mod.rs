@@ -9,7 +9,7 @@ pub(crate) mod process;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use crate::error::{Error, Flaw};
+use crate::error::{Error, Unread};
 use crate::json::fields::Fields;
 use crate::records::filter::Filter;
 
@@ -22,7 +22,7 @@ pub trait Record: Debug + Sized + Send + Sync + 'static {
     const HOLDS_ITS_LIKE: bool;
 
     /// Reads the record that `bytes` begins with, and tells how many bytes it takes.
-    fn read(bytes: &[u8]) -> Result<(Self, usize), Flaw>;
+    fn read(bytes: &[u8]) -> Result<(Self, usize), Unread>;
 
     /// Makes a record of the JSON text that a caller handed in.
     fn create(text: &str) -> Result<Self, Error>;
@@ -68,7 +68,7 @@ pub struct Patch {
 impl Patch {
     /// Merges the patch into `fields`. Those in `required` can't be removed.
     pub(crate) fn apply<'a>(&'a self, fields: &mut Fields<'a>, required: &[&str]) -> Result<(), Error> {
-        let new = Fields::parse(&self.text).map_err(|flaw| Error::invalid("updates", flaw.expected))?;
+        let new = Fields::parse(&self.text).map_err(|unread| unread.in_argument("updates"))?;
         for name in &self.names {
             if new.get(name).is_none() {
                 if let Some(field) = required.iter().find(|field| field.as_bytes() == *name) {
@@ -78,7 +78,7 @@ impl Patch {
             }
         }
         for field in new.0 {
-            fields.set(field);
+            fields.set(field)?;
         }
         Ok(())
     }

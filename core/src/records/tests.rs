@@ -6,7 +6,7 @@ fn applied(fields: &str, text: &str, names: &[&str]) -> Result<String, Error> {
     let patch = Patch { text: text.into(), names };
     patch.apply(&mut fields, &["id"])?;
     let mut out = String::new();
-    fields.write(&mut out);
+    fields.write(&mut out).unwrap();
     Ok(out)
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::error::{Context, Error};
+use crate::error::{Context, Error, Unread};
 use crate::file::DataFile;
 use crate::file::batch::WriteOptions;
 use crate::file::commit::Replaced;
@@ -55,24 +55,33 @@ impl<R: Record> DataFile<R> {
     fn mend(&self, options: WriteOptions) -> Result<Option<Recovery>, Error> {
         let fs = &*self.state.fs;
         let deadline = Instant::now().checked_add(options.lock_timeout);
-        let Some(turn) = self.state.wait_for_turn(options.lock_timeout)? else {
-            let path = self.path().to_owned();
-            return Ok(Some(Recovery { path, backup: None, kept: 0, lost: Vec::new() }));
+        let whole = |path, content: &Content<R>| {
+            let kept = content.records().len();
+            Ok(Some(Recovery { path, backup: None, kept, lost: Vec::new() }))
+        };
+        let turn = match self.state.wait_for_turn(options.lock_timeout) {
+            Ok(Some(turn)) => turn,
+            Ok(None) => return whole(self.path().to_owned(), &Content::empty()),
+            // Where nothing can be written, a whole file needs nothing either.
+            Err(refusal) if refusal.forbids_writing() => {
+                let content = self.read().map_err(|_| refusal)?;
+                return whole(place::resolve(fs, self.path())?, &content);
+            }
+            Err(error) => return Err(error),
         };
         let path = turn.target.clone();
         match self.state.refresh(&path, true) {
             Err(Error::Corrupt { .. }) => {}
             Err(error) => return Err(error),
-            Ok(whole) => {
-                let kept = whole.content.records().len();
-                return Ok(Some(Recovery { path, backup: None, kept, lost: Vec::new() }));
-            }
+            Ok(found) => return whole(path, &found.content),
         }
         let (bytes, before) = self.read_whole(&path)?;
         let (mut content, mut lost, mut backup) = match Content::read_all(&bytes) {
             Ok(whole) => (whole, Vec::new(), None),
-            Err(_) => {
-                let (content, lost) = salvage::<R>(&bytes);
+            // What there was no room for may well be whole.
+            Err(Unread::System(error)) => return Err(error).context("read", &path),
+            Err(Unread::Flaw(_)) => {
+                let (content, lost) = salvage::<R>(&bytes)?;
                 (content, lost, Some(self.copy_aside(&path, &bytes, &before, options.durable)?))
             }
         };
@@ -80,13 +89,13 @@ impl<R: Record> DataFile<R> {
         if journal::open(fs, &journal_path)?.is_some() {
             let (text, journal) = self.read_whole(&journal_path)?;
             let copy = self.copy_aside(&journal_path, &text, &journal, options.durable)?;
-            let kept = journal::salvage::<R>(&text, Identity::of(&[&bytes]));
+            let kept = journal::salvage::<R>(&text, Identity::of(&[&bytes]))?;
             let losses = kept.lost.into_iter().map(|(flaw, bytes)| {
                 let (line, column) = flaw.position(&text);
                 Loss { line, column, bytes, expected: flaw.expected }
             });
             lost.extend(losses);
-            content = with(content, &kept.mutations);
+            content = with(content, &kept.mutations)?;
             // What is said to be lost is in the copy that is told.
             backup = backup.or(Some(copy));
         }
@@ -154,15 +163,17 @@ impl<R: Record> DataFile<R> {
 }
 
 /// The content with those of the changes that can be made.
-fn with<R: Record>(content: Content<R>, changes: &[Mutation<R>]) -> Content<R> {
+fn with<R: Record>(content: Content<R>, changes: &[Mutation<R>]) -> Result<Content<R>, Error> {
     let mut draft = Draft::new(&content);
     for change in changes {
-        let _ = draft.apply(change);
+        if let Err(refusal @ Error::System { .. }) = draft.apply(change) {
+            return Err(refusal);
+        }
     }
-    match draft.finish() {
+    Ok(match draft.finish() {
         Some((changed, _)) => changed,
         None => content,
-    }
+    })
 }
 
 /// `20260105T090000123Z`: an ISO date that every file system takes as a name.

@@ -25,10 +25,11 @@ use std::sync::Arc;
 
 use serde::de::IgnoredAny;
 
-use crate::error::Flaw;
+use crate::error::{Flaw, Unread};
 use crate::json::fields;
 use crate::json::input::white_space;
 use crate::json::layout::{self, string_end};
+use crate::memory::{self, NoMemory};
 use crate::records::Record;
 use crate::records::content::Content;
 
@@ -48,7 +49,7 @@ pub struct Loss {
 const EXPECTED: &str = "expected a record";
 
 /// Every whole record of a damaged text, and what lay between them.
-pub(crate) fn salvage<R: Record>(text: &[u8]) -> (Content<R>, Vec<Loss>) {
+pub(crate) fn salvage<R: Record>(text: &[u8]) -> Result<(Content<R>, Vec<Loss>), NoMemory> {
     let margin = margin(text);
     let enveloped = is_envelope::<R>(text);
     let mut records = Vec::new();
@@ -110,10 +111,12 @@ pub(crate) fn salvage<R: Record>(text: &[u8]) -> (Content<R>, Vec<Loss>) {
                 }
                 close(&mut damage, start);
                 mixed = false;
-                records.push(Arc::new(record));
+                memory::push(&mut records, Arc::new(record))?;
                 at = end;
             }
-            Err(flaw) => {
+            // What there was no room for may well be whole.
+            Err(Unread::System(_)) => return Err(NoMemory),
+            Err(Unread::Flaw(flaw)) => {
                 sound = 0;
                 if at_margin {
                     close(&mut damage, start);
@@ -138,7 +141,7 @@ pub(crate) fn salvage<R: Record>(text: &[u8]) -> (Content<R>, Vec<Loss>) {
     // The last bracket is not lost; it is the file's.
     let end = text.iter().rposition(|byte| !b" \t\r\n".contains(byte)).map_or(0, |last| last + 1);
     close(&mut damage, if text[..end].ends_with(b"]") { end - 1 } else { end });
-    (Content::of(records), lost)
+    Ok((Content::of(records), lost))
 }
 
 fn skip_white_space(text: &[u8], at: usize) -> usize {
@@ -146,9 +149,9 @@ fn skip_white_space(text: &[u8], at: usize) -> usize {
 }
 
 /// The record that begins at `start`, and where it ends.
-fn read<R: Record>(text: &[u8], start: usize) -> Result<(R, usize), Flaw> {
+fn read<R: Record>(text: &[u8], start: usize) -> Result<(R, usize), Unread> {
     if text.get(skip_white_space(text, start + 1)) != Some(&b'"') {
-        return Err(Flaw::new(0, EXPECTED));
+        return Err(Flaw::new(0, EXPECTED).into());
     }
     R::read(&text[start..]).map(|(record, length)| (record, start + length))
 }
@@ -178,7 +181,7 @@ fn is_envelope<R: Record>(text: &[u8]) -> bool {
     let start = skip_white_space(text, 0);
     text.get(start) == Some(&b'{')
         && value_end(text, start).is_ok_and(|end| skip_white_space(text, end) == text.len())
-        && read::<R>(text, start).is_err()
+        && matches!(read::<R>(text, start), Err(Unread::Flaw(_)))
 }
 
 /// Whether an array begins there where a record belongs.

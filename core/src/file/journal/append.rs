@@ -18,6 +18,7 @@ use crate::file::place;
 use crate::file::snapshot::Snapshot;
 use crate::file::state::{State, View};
 use crate::fs::{File, Stat};
+use crate::memory;
 use crate::records::Record;
 use crate::records::content::Content;
 use crate::records::draft::Change;
@@ -60,7 +61,7 @@ impl<R: Record> State<R> {
         if place::stamp(fs, &turn.target)? != base.stamp() {
             return Ok(Appended::Overtaken);
         }
-        let group = lines::group(changes, position.seed());
+        let group = lines::group(changes, position.seed())?;
         // Until the group is told, what this process knows is all that there is to know.
         self.appending.store(true, Ordering::Release);
         let appended = journal.append(&group, durable);
@@ -97,10 +98,12 @@ impl<R: Record> State<R> {
         let Some(identity) = identity(&mut *file, target, &touched)? else { return Ok(Appended::Overtaken) };
         let name = place::random();
         let head = lines::head(name, identity);
-        let group = lines::group(changes, lines::seed(name, head.len() as u64));
+        let group = lines::group(changes, lines::seed(name, head.len() as u64))?;
         let path = path_for(target);
         let tmp = place::unique_tmp(&path);
-        let text = format!("{head}{group}\n");
+        let mut text = head;
+        memory::append(&mut text, &group)?;
+        memory::append(&mut text, "\n")?;
         let made = self.make(&tmp, target, text.as_bytes(), durable).and_then(|()| {
             if !turn.lock.is_at_its_path(fs)? {
                 return Ok(Appended::LostLock);
@@ -190,7 +193,8 @@ impl Writing {
     pub fn append(&mut self, group: &str, durable: bool) -> Result<(), Error> {
         let path = self.position.path.clone();
         let (file, end) = (&mut self.file, self.position.end);
-        let text = format!("{}{group}", self.position.line_break());
+        let mut text = String::from(self.position.line_break());
+        memory::append(&mut text, group)?;
         // The torn tail of a writer that has died.
         if self.position.stamp.is_some_and(|stamp| stamp.size > end) {
             file.truncate(end).context("ftruncate", &path)?;

@@ -9,16 +9,19 @@ use std::io::Read;
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed};
 
-use crate::error::{Error, Flaw};
+use crate::error::{Error, Flaw, Unread};
 use crate::json::fields::Fields;
 use crate::json::layout;
 use crate::json::text::{decode, encode};
+use crate::memory::{self, NoMemory};
 use crate::records::draft::{Change, Mutation};
 use crate::records::{Patch, Record};
 
 /// What stands before the checksum at the end of a group, and its length with the checksum and what is behind it.
 const SUM: &str = ",\"sum\":\"";
 const SUM_LENGTH: usize = SUM.len() + 16 + 2;
+/// Room for what stands around a record in its line, ids aside.
+const MARGIN: usize = 256;
 /// The version of the format that this is.
 const VERSION: &str = "1";
 
@@ -115,7 +118,7 @@ pub(crate) fn head(name: u64, base: Identity) -> String {
 }
 
 /// The name and the base of the journal that begins with this text, and how long the head is.
-pub(crate) fn read_head(text: &[u8]) -> Result<(u64, Identity, usize), Flaw> {
+pub(crate) fn read_head(text: &[u8]) -> Result<(u64, Identity, usize), Unread> {
     let flaw = || Flaw::new(0, "expected the head of a journal");
     let length = memchr::memchr(b'\n', text).ok_or_else(flaw)?;
     find(&text[..=length], 0, 0).ok_or_else(flaw)?;
@@ -123,7 +126,8 @@ pub(crate) fn read_head(text: &[u8]) -> Result<(u64, Identity, usize), Flaw> {
     let fields = Fields::parse(line)?;
     if fields.get(b"journal") != Some(VERSION) {
         let found = fields.get(b"journal").unwrap_or("none");
-        return Err(Flaw::new(0, format!("expected a journal of version {VERSION}, found version {found}")));
+        let expected = format!("expected a journal of version {VERSION}, found version {found}");
+        return Err(Flaw::new(0, expected).into());
     }
     let name = fields.get(b"name").and_then(|name| u64::from_str_radix(name.trim_matches('"'), 16).ok());
     let base = Fields::parse(fields.get(b"base").ok_or_else(flaw)?)?;
@@ -132,7 +136,7 @@ pub(crate) fn read_head(text: &[u8]) -> Result<(u64, Identity, usize), Flaw> {
 }
 
 /// A group of changes, without a line break at its end.
-pub(crate) fn group<R: Record>(changes: &[Change<R>], seed: u64) -> String {
+pub(crate) fn group<R: Record>(changes: &[Change<R>], seed: u64) -> Result<String, NoMemory> {
     let mut out = String::new();
     for (place, change) in changes.iter().enumerate() {
         if place > 0 {
@@ -141,15 +145,18 @@ pub(crate) fn group<R: Record>(changes: &[Change<R>], seed: u64) -> String {
         match change {
             Change::Put(record) => {
                 out.push_str("{\"put\":");
-                compact(record.text(), &mut out);
+                compact(record.text(), &mut out)?;
                 out.push('}');
             }
             Change::Set(record, patch) => {
                 out.push_str("{\"set\":");
                 out.push_str(&encode(record.id()));
                 out.push_str(",\"fields\":");
-                compact(patch.text.as_bytes(), &mut out);
-                let fields = Fields::parse(&patch.text).unwrap_or_default();
+                compact(patch.text.as_bytes(), &mut out)?;
+                let fields = match Fields::parse(&patch.text) {
+                    Err(Unread::System(_)) => return Err(NoMemory),
+                    fields => fields.unwrap_or_default(),
+                };
                 let gone = patch.names.iter().filter(|name| fields.get(name).is_none());
                 let gone: Vec<String> = gone.map(|name| encode(name)).collect();
                 if !gone.is_empty() {
@@ -163,7 +170,7 @@ pub(crate) fn group<R: Record>(changes: &[Change<R>], seed: u64) -> String {
         }
     }
     seal(&mut out, seed);
-    out
+    Ok(out)
 }
 
 /// The note that is made before a data file is replaced by one with everything up to a place in the journal.
@@ -231,42 +238,46 @@ pub(crate) fn written_sum(line: &[u8]) -> Option<u64> {
 }
 
 /// What a whole group says. Flaws are told by their offset in the group.
-pub(crate) fn read_group<R: Record>(group: &[u8]) -> Result<Group<R>, Flaw> {
+pub(crate) fn read_group<R: Record>(group: &[u8]) -> Result<Group<R>, Unread> {
     let mut changes = Vec::new();
     let mut offset = 0;
     for line in group.split(|&byte| byte == b'\n') {
         let text = std::str::from_utf8(line).map_err(|_| Flaw::new(offset, "expected UTF-8"))?;
-        let fields = Fields::parse(text).map_err(|flaw| flaw.shifted(offset))?;
+        let fields = Fields::parse(text).map_err(|unread| unread.shifted(offset))?;
         let unknown = || Flaw::new(offset, "expected a line of a kind that this version knows");
-        let Some(kind) = fields.0.first() else { return Err(unknown()) };
+        let Some(kind) = fields.0.first() else { return Err(unknown().into()) };
         match &*kind.key {
             b"put" => {
-                let text = layout::pretty(kind.value, 1).ok_or_else(unknown)?;
-                let (record, _) = R::read(&text).map_err(|flaw| Flaw::new(offset, flaw.expected))?;
+                let text = layout::pretty(kind.value, 1)?.ok_or_else(unknown)?;
+                let (record, _) = R::read(&text).map_err(|unread| unread.at(offset))?;
                 changes.push(Mutation::Put { record: Ok(record.into()), cap: None });
             }
             b"set" => {
-                let id = decode(kind.value).ok_or_else(unknown)?.into_owned();
+                let id = decode(kind.value)?.ok_or_else(unknown)?.into_owned();
                 let text = fields.get(b"fields").ok_or_else(unknown)?;
-                let set = Fields::parse(text).map_err(|flaw| Flaw::new(offset, flaw.expected))?;
+                let set = Fields::parse(text).map_err(|unread| unread.at(offset))?;
+                let mut copy = String::new();
+                memory::append(&mut copy, text)?;
                 let mut names: Vec<Vec<u8>> = set.0.iter().map(|field| field.key.to_vec()).collect();
                 if let Some(gone) = fields.get(b"gone") {
                     let gone: Vec<&serde_json::value::RawValue> =
                         serde_json::from_str(gone).map_err(|_| unknown())?;
-                    names.extend(gone.iter().filter_map(|name| decode(name.get()).map(Cow::into_owned)));
+                    for name in gone {
+                        names.extend(decode(name.get())?.map(Cow::into_owned));
+                    }
                 }
-                changes.push(Mutation::Merge { id, patch: Patch { text: text.to_owned(), names } });
+                changes.push(Mutation::Merge { id, patch: Patch { text: copy, names } });
             }
             b"remove" => {
-                changes.push(Mutation::Remove { id: decode(kind.value).ok_or_else(unknown)?.into() })
+                changes.push(Mutation::Remove { id: decode(kind.value)?.ok_or_else(unknown)?.into() })
             }
             b"checkpoint" => {
-                let note = Fields::parse(kind.value).map_err(|flaw| Flaw::new(offset, flaw.expected))?;
+                let note = Fields::parse(kind.value).map_err(|unread| unread.at(offset))?;
                 let upto = note.get(b"upto").and_then(|upto| upto.parse().ok()).ok_or_else(unknown)?;
                 return Ok(Group::Checkpoint { file: Identity::read(&note).ok_or_else(unknown)?, upto });
             }
             b"sealed" => return Ok(Group::Sealed),
-            _ => return Err(unknown()),
+            _ => return Err(unknown().into()),
         }
         offset += line.len() + 1;
     }
@@ -274,11 +285,16 @@ pub(crate) fn read_group<R: Record>(group: &[u8]) -> Result<Group<R>, Flaw> {
 }
 
 /// The error of a mutation that a journal holds but that can't be applied.
-pub(crate) fn unusable(offset: usize, error: &Error) -> Flaw {
-    Flaw::new(offset, format!("expected a change that can be made, found: {error}"))
+pub(crate) fn unusable(offset: usize, error: &Error) -> Unread {
+    match error {
+        Error::System { .. } => NoMemory.into(),
+        _ => Flaw::new(offset, format!("expected a change that can be made, found: {error}")).into(),
+    }
 }
 
 /// Valid JSON without the white space between its tokens.
-fn compact(text: &[u8], out: &mut String) {
+fn compact(text: &[u8], out: &mut String) -> Result<(), NoMemory> {
+    out.try_reserve(text.len() + MARGIN)?;
     layout::tokens(text).for_each(|token| out.push_str(std::str::from_utf8(token).unwrap_or_default()));
+    Ok(())
 }

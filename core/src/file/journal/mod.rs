@@ -48,7 +48,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::error::{Context, Error, Flaw};
+use crate::error::{Context, Error, Flaw, Unread};
 use crate::file::place;
 use crate::fs::{File, FileSystem, Stamp};
 use crate::records::Record;
@@ -138,7 +138,7 @@ pub(crate) fn load<R: Record>(
 ) -> Result<Over<R>, Error> {
     let stamp = file.stat().context("fstat", path)?.stamp;
     let text = file.read_from(0).context("read", path)?;
-    let damaged = |flaw: Flaw| flaw.in_file(path, &text);
+    let damaged = |unread: Unread| unread.in_file(path, &text);
     let (name, base, head) = lines::read_head(&text).map_err(damaged)?;
     let position = Position {
         path: path.into(),
@@ -203,11 +203,11 @@ fn read_groups<R: Record>(
     offset: u64,
     mut position: Position,
     alone: bool,
-) -> Result<Reading<R>, Flaw> {
+) -> Result<Reading<R>, Unread> {
     let mut at = (position.end - offset) as usize;
     let (mut mutations, mut notes) = (Vec::new(), Vec::new());
     while let Some(found) = lines::find(text, at, lines::seed(position.name, offset + at as u64)) {
-        let group = lines::read_group(&text[at..found.end]).map_err(|flaw| flaw.shifted(at))?;
+        let group = lines::read_group(&text[at..found.end]).map_err(|unread| unread.shifted(at))?;
         if !found.is_told && !alone {
             // Somebody may be about to sync it. But where the file is there that a note names, the note was synced.
             position.is_pending = true;
@@ -231,7 +231,7 @@ fn read_groups<R: Record>(
     if at < text.len() {
         position.stamp = position.stamp.filter(|_| alone);
         if let Some(flaw) = damage(text, at) {
-            return Err(flaw);
+            return Err(flaw.into());
         }
     }
     Ok(Reading { mutations, notes, position })
@@ -248,7 +248,7 @@ fn damage(text: &[u8], at: usize) -> Option<Flaw> {
 fn replay<R: Record>(
     content: &Arc<Content<R>>,
     mutations: Vec<(usize, Mutation<R>)>,
-) -> Result<Arc<Content<R>>, Flaw> {
+) -> Result<Arc<Content<R>>, Unread> {
     let mut draft = Draft::new(content);
     for (offset, mutation) in &mutations {
         draft.apply(mutation).map_err(|error| lines::unusable(*offset, &error))?;

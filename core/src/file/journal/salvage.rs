@@ -5,7 +5,8 @@
 //! says something that can be done.
 
 use super::lines::{self, Group, Identity};
-use crate::error::Flaw;
+use crate::error::{Flaw, Unread};
+use crate::memory::NoMemory;
 use crate::records::Record;
 use crate::records::draft::Mutation;
 
@@ -18,13 +19,14 @@ pub(crate) struct Kept<R> {
 }
 
 /// Every whole change of a journal whose data file has this content.
-pub(crate) fn salvage<R: Record>(text: &[u8], file: Identity) -> Kept<R> {
+pub(crate) fn salvage<R: Record>(text: &[u8], file: Identity) -> Result<Kept<R>, NoMemory> {
     let mut lost = Vec::new();
     let first_line = memchr::memchr(b'\n', text).map_or(text.len(), |length| length + 1);
     let head = lines::read_head(text);
     let (name, base, mut at) = match head {
         Ok((name, base, length)) => (Some(name), Some(base), length),
-        Err(flaw) => {
+        Err(Unread::System(_)) => return Err(NoMemory),
+        Err(Unread::Flaw(flaw)) => {
             lost.push((flaw, first_line.saturating_sub(1)));
             (None, None, first_line)
         }
@@ -39,9 +41,18 @@ pub(crate) fn salvage<R: Record>(text: &[u8], file: Identity) -> Kept<R> {
             let seed = name.map_or(0, |name| lines::seed(name, *start as u64));
             name.is_none() || lines::find(text, *start, seed).is_some_and(|found| found.end == end)
         };
-        let whole = starts
-            .filter(is_whole)
-            .find_map(|start| Some((start, lines::read_group::<R>(&text[start..end]).ok()?)));
+        let mut whole = None;
+        for start in starts.filter(is_whole) {
+            match lines::read_group::<R>(&text[start..end]) {
+                Ok(group) => {
+                    whole = Some((start, group));
+                    break;
+                }
+                // What there was no room for may well be whole.
+                Err(Unread::System(_)) => return Err(NoMemory),
+                Err(Unread::Flaw(_)) => {}
+            }
+        }
         let start = whole.as_ref().map_or(end, |(start, _)| *start);
         if start > at {
             let expected = "expected a group of lines with the checksum that stands at its end";
@@ -61,5 +72,5 @@ pub(crate) fn salvage<R: Record>(text: &[u8], file: Identity) -> Kept<R> {
     if let Some(upto) = noted.filter(|_| base != Some(file)) {
         changes.retain(|(start, _)| *start as u64 >= upto);
     }
-    Kept { mutations: changes.into_iter().map(|(_, change)| change).collect(), lost }
+    Ok(Kept { mutations: changes.into_iter().map(|(_, change)| change).collect(), lost })
 }

@@ -37,7 +37,10 @@ fn what_has_no_usable_id_is_refused() {
 
 #[test]
 fn reading_tells_the_place_of_the_flaw() {
-    let flaw = |text: &[u8]| Item::read(text).unwrap_err();
+    let flaw = |text: &[u8]| match Item::read(text).unwrap_err() {
+        Unread::Flaw(flaw) => flaw,
+        Unread::System(error) => panic!("{error}"),
+    };
     assert_eq!(flaw(br#"{"id": 7}"#), Flaw::new(7, "expected id to be a string"));
     assert_eq!(flaw(br#"{"id": "a", "b" 1}"#).offset, 16);
     assert_eq!(flaw(b"[]").offset, 0);

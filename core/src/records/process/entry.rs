@@ -4,13 +4,14 @@ use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
-use crate::error::Flaw;
+use crate::error::{Flaw, Unread};
 use crate::json::fields::{self, Field, Fields};
 use crate::json::text::decode;
+use crate::memory;
 
 /// The fields that the store knows, in the order in which they stand in the file.
 pub const FIELDS: [&str; 22] = [
@@ -123,7 +124,7 @@ impl<'de: 'a, 'a, P: Deserialize<'de>> Deserialize<'de> for EntryDoc<'a, P> {
             fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
                 let mut entry = EntryDoc { workspace: None, process: None };
                 while let Some(name) = map.next_key::<&RawValue>()? {
-                    match &*fields::key(name.get()) {
+                    match &*fields::key(name.get()).map_err(M::Error::custom)? {
                         b"workspaceId" => entry.workspace = Some(map.next_value()?),
                         b"process" => entry.process = Some(map.next_value()?),
                         _ => drop(map.next_value::<IgnoredAny>()?),
@@ -151,7 +152,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for ProcessDoc<'a> {
             fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
                 let mut process = ProcessDoc::default();
                 while let Some(name) = map.next_key::<&RawValue>()? {
-                    let key = fields::key(name.get());
+                    let key = fields::key(name.get()).map_err(M::Error::custom)?;
                     match INDEXED.iter().position(|field| field.as_bytes() == &*key) {
                         Some(field) => process.0[field] = Some(map.next_value()?),
                         None => drop(map.next_value::<IgnoredAny>()?),
@@ -176,8 +177,9 @@ pub struct EntryFields<'a, P = Fields<'a>> {
 
 impl<'a> EntryFields<'a> {
     /// Reads an entry that [`EntryDoc`] has read before.
-    pub fn read(text: &'a [u8]) -> serde_json::Result<Self> {
-        serde_json::from_slice(text).or_else(|error| Self::read_last(text).ok_or(error))
+    pub fn read(text: &'a [u8]) -> Result<Self, Unread> {
+        let read = serde_json::from_slice(text).or_else(|error| Self::read_last(text).ok_or(error));
+        read.map_err(|error| fields::unread(&error, text))
     }
 
     /// The same for an entry with several processes, of which the last one counts.
@@ -202,13 +204,14 @@ impl<'de: 'a, 'a, P: Deserialize<'de> + Default> Deserialize<'de> for EntryField
             fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
                 let mut entry = EntryFields { tag: None, process: P::default(), rest: Fields::default() };
                 while let Some(name) = map.next_key::<&RawValue>()? {
-                    let key = fields::key(name.get());
+                    let key = fields::key(name.get()).map_err(M::Error::custom)?;
                     match &*key {
                         b"workspaceId" => entry.tag = Some(map.next_value::<&RawValue>()?.get()),
                         b"process" => entry.process = map.next_value()?,
                         _ => {
                             let value = map.next_value::<&RawValue>()?.get();
-                            entry.rest.0.push(Field { key, name: name.get(), value });
+                            let field = Field { key, name: name.get(), value };
+                            memory::push(&mut entry.rest.0, field).map_err(M::Error::custom)?;
                         }
                     }
                 }
@@ -221,10 +224,10 @@ impl<'de: 'a, 'a, P: Deserialize<'de> + Default> Deserialize<'de> for EntryField
 }
 
 /// The content of a field that the index needs, and that must be a string.
-pub fn string<'a>(bytes: &[u8], value: Option<&'a RawValue>, name: &str) -> Result<Cow<'a, [u8]>, Flaw> {
+pub fn string<'a>(bytes: &[u8], value: Option<&'a RawValue>, name: &str) -> Result<Cow<'a, [u8]>, Unread> {
     let raw = value.ok_or_else(|| Flaw::new(0, format!("expected an entry with {name}")))?;
-    decode(raw.get()).ok_or_else(|| {
+    decode(raw.get())?.ok_or_else(|| {
         let offset = raw.get().as_ptr() as usize - bytes.as_ptr() as usize;
-        Flaw::new(offset, format!("expected {name} to be a string"))
+        Flaw::new(offset, format!("expected {name} to be a string")).into()
     })
 }

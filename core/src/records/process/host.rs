@@ -6,9 +6,11 @@
 
 use std::borrow::Cow;
 
+use crate::error::Unread;
 use crate::json::date;
 use crate::json::fields::Fields;
 use crate::json::text::{HostText, HostTexts, Place, decode};
+use crate::memory::{self, NoMemory};
 use crate::records::process::entry::{EntryFields, FIELDS};
 
 /// The value of one known field.
@@ -48,8 +50,11 @@ enum Decoded<'a> {
     Json(&'a str),
 }
 
-/// How the token of a known field is read, if it holds what a store writes there.
-fn shape(field: usize) -> fn(&str) -> Option<Decoded<'_>> {
+/// A token, if it holds what a store writes there.
+type Shape = fn(&str) -> Result<Option<Decoded<'_>>, NoMemory>;
+
+/// How the token of a known field is read.
+fn shape(field: usize) -> Shape {
     match FIELDS[field] {
         "startTime" | "endTime" => date_value,
         "metadata"
@@ -62,53 +67,59 @@ fn shape(field: usize) -> fn(&str) -> Option<Decoded<'_>> {
     }
 }
 
-fn text_value(token: &str) -> Option<Decoded<'_>> {
-    decode(token).map(Decoded::Text)
+fn text_value(token: &str) -> Result<Option<Decoded<'_>>, NoMemory> {
+    Ok(decode(token)?.map(Decoded::Text))
 }
 
-fn date_value(token: &str) -> Option<Decoded<'_>> {
-    let text = decode(token)?;
+fn date_value(token: &str) -> Result<Option<Decoded<'_>>, NoMemory> {
+    let Some(text) = decode(token)? else { return Ok(None) };
     let canonical = std::str::from_utf8(&text).ok().filter(|text| date::is_canonical(text));
     // A text that only JS can read is handed to JS as it is.
-    Some(canonical.and_then(date::parse).map_or(Decoded::Text(text), Decoded::Date))
+    Ok(Some(canonical.and_then(date::parse).map_or(Decoded::Text(text), Decoded::Date)))
 }
 
-fn json_value(token: &str) -> Option<Decoded<'_>> {
-    token.starts_with(['{', '[']).then_some(Decoded::Json(token))
+fn json_value(token: &str) -> Result<Option<Decoded<'_>>, NoMemory> {
+    Ok(token.starts_with(['{', '[']).then_some(Decoded::Json(token)))
 }
 
 impl HostFields {
     /// Decodes the record whose entry is `entry`.
-    pub(crate) fn of(entry: &[u8]) -> Self {
-        let process = EntryFields::read(entry).map_or(Fields::default(), |entry| entry.process);
-        let mut texts = HostTexts::with_capacity(entry.len());
+    pub(crate) fn of(entry: &[u8]) -> Result<Self, NoMemory> {
+        let process = match EntryFields::read(entry) {
+            Ok(entry) => entry.process,
+            Err(Unread::System(_)) => return Err(NoMemory),
+            Err(Unread::Flaw(_)) => Fields::default(),
+        };
+        let mut texts = HostTexts::with_room(entry.len())?;
         let mut known = [Slot::Absent; FIELDS.len()];
         let mut rest = Fields::default();
         // Duplicates: the last one counts, as JSON.parse has it, so it goes through first.
         for field in process.0.into_iter().rev() {
             let place = FIELDS.iter().position(|known| known.as_bytes() == &*field.key);
             let Some(place) = place else {
-                rest.0.push(field);
+                memory::push(&mut rest.0, field)?;
                 continue;
             };
             if !matches!(known[place], Slot::Absent) || rest.get(&field.key).is_some() {
                 continue;
             }
-            match shape(place)(field.value) {
-                Some(Decoded::Text(text)) => known[place] = Slot::Text(texts.push(&text)),
+            match shape(place)(field.value)? {
+                Some(Decoded::Text(text)) => known[place] = Slot::Text(texts.push(&text)?),
                 Some(Decoded::Date(ms)) => known[place] = Slot::Date(ms),
-                Some(Decoded::Json(text)) => known[place] = Slot::Json(texts.push(text.as_bytes())),
-                None => rest.0.push(field),
+                Some(Decoded::Json(text)) => known[place] = Slot::Json(texts.push(text.as_bytes())?),
+                None => memory::push(&mut rest.0, field)?,
             }
         }
-        let rest = (!rest.0.is_empty()).then(|| {
+        let rest = if rest.0.is_empty() {
+            None
+        } else {
             rest.0.reverse();
             let mut text = String::new();
-            rest.write(&mut text);
-            texts.push(text.as_bytes())
-        });
+            rest.write(&mut text)?;
+            Some(texts.push(text.as_bytes())?)
+        };
         texts.shrink();
-        HostFields { known, rest, texts }
+        Ok(HostFields { known, rest, texts })
     }
 
     /// The known fields, in the order of [`FIELDS`].

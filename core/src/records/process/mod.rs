@@ -6,13 +6,14 @@ mod summary;
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use crate::error::{Error, Flaw};
+use crate::error::{Error, Flaw, Unread};
 use crate::json::date;
 use crate::json::fields::{self, Field, Fields};
 use crate::json::layout;
 use crate::json::text::decode;
+use crate::memory;
 use crate::records::content::Content;
 use crate::records::filter::Filter;
 use crate::records::process::host::HostFields;
@@ -41,6 +42,8 @@ pub struct Process {
     tag: Span,
     spans: [Span; INDEXED.len()],
     host: OnceLock<HostFields>,
+    /// Held while they are decoded, so that many readers at once do it once.
+    decoding: Mutex<()>,
     /// Some object of the host counts this record's memory as its own.
     claimed: AtomicBool,
 }
@@ -57,8 +60,18 @@ impl Process {
     }
 
     /// The record's fields as the host wants them, decoded at the first call and kept.
-    pub fn host_fields(&self) -> &HostFields {
-        self.host.get_or_init(|| HostFields::of(&self.text))
+    pub fn host_fields(&self) -> Result<&HostFields, Error> {
+        if let Some(fields) = self.host.get() {
+            return Ok(fields);
+        }
+        let _alone = self.decoding.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.host.get() {
+            Some(fields) => Ok(fields),
+            None => {
+                let fields = HostFields::of(&self.text)?;
+                Ok(self.host.get_or_init(|| fields))
+            }
+        }
     }
 
     /// Whether [`host_fields`](Self::host_fields) has nothing left to do.
@@ -79,7 +92,7 @@ impl Process {
 
     /// Memory that the record's text and its decoded fields take, in bytes.
     pub fn memory(&self) -> usize {
-        self.text.len() + self.host_fields().size()
+        self.text.len() + self.host.get().map_or(0, HostFields::size)
     }
 
     fn token(&self, span: Span) -> &str {
@@ -88,20 +101,22 @@ impl Process {
     }
 
     fn compose(tag: &str, process: &Fields, extra: &[Field], argument: &str) -> Result<Self, Error> {
-        let mut text = format!("{{\"workspaceId\":{tag},\"process\":");
-        process.write(&mut text);
-        for field in extra {
-            text.push(',');
-            text.push_str(field.name);
-            text.push(':');
-            text.push_str(field.value);
+        let mut text = String::new();
+        for part in ["{\"workspaceId\":", tag, ",\"process\":"] {
+            memory::append(&mut text, part)?;
         }
-        text.push('}');
-        let text = layout::pretty(&text, DEPTH).ok_or_else(|| {
+        process.write(&mut text)?;
+        for field in extra {
+            for part in [",", field.name, ":", field.value] {
+                memory::append(&mut text, part)?;
+            }
+        }
+        memory::append(&mut text, "}")?;
+        let text = layout::pretty(&text, DEPTH)?.ok_or_else(|| {
             Error::invalid(argument, format!("is larger than {} bytes", layout::MAX_RECORD))
         })?;
         // What is written must be readable: the same reader judges it.
-        let (record, _) = Self::read(&text).map_err(|flaw| Error::invalid(argument, flaw.expected))?;
+        let (record, _) = Self::read(&text).map_err(|unread| unread.in_argument(argument))?;
         for (value, field) in [(&*record.id, "id"), (&*record.status, "status")] {
             if value.is_empty() {
                 return Err(Error::invalid(format!("{argument}.{field}"), "must not be empty"));
@@ -136,7 +151,7 @@ fn tag<'a>(process: &Fields<'a>, argument: &str) -> Result<Option<&'a str>, Erro
     let Some(metadata) = process.get(b"metadata").filter(|text| text.starts_with('{')) else {
         return Ok(None);
     };
-    let metadata = Fields::parse(metadata).map_err(|flaw| Error::invalid(argument, flaw.expected))?;
+    let metadata = Fields::parse(metadata).map_err(|unread| unread.in_argument(argument))?;
     match metadata.get(b"workspaceId") {
         None | Some("null") => Ok(None),
         Some(token) if token.starts_with('"') => Ok(Some(token)),
@@ -148,57 +163,63 @@ impl Record for Process {
     const NAME: &'static str = "process";
     const HOLDS_ITS_LIKE: bool = false;
 
-    fn read(bytes: &[u8]) -> Result<(Self, usize), Flaw> {
+    fn read(bytes: &[u8]) -> Result<(Self, usize), Unread> {
+        let no_entry = || Flaw::new(0, "expected an object with workspaceId and process");
         if bytes.first() != Some(&b'{') {
-            return Err(Flaw::new(0, "expected an object with workspaceId and process"));
+            return Err(no_entry().into());
         }
         let (document, length) = match EntryDoc::read(bytes) {
             Some(Ok(read)) => read,
-            Some(Err(error)) => return Err(fields::flaw(&error, bytes)),
-            None => return Err(Flaw::new(0, "expected an object with workspaceId and process")),
+            Some(Err(error)) => return Err(fields::unread(&error, bytes)),
+            None => return Err(no_entry().into()),
         };
         let text = &bytes[..length];
         if let Err(error) = std::str::from_utf8(text) {
-            return Err(Flaw::new(error.valid_up_to(), "expected UTF-8"));
+            return Err(Flaw::new(error.valid_up_to(), "expected UTF-8").into());
         }
         if text.len() > layout::MAX_RECORD {
-            return Err(Flaw::new(0, format!("expected a record of at most {} bytes", layout::MAX_RECORD)));
+            let expected = format!("expected a record of at most {} bytes", layout::MAX_RECORD);
+            return Err(Flaw::new(0, expected).into());
         }
-        let boxed = |text: Cow<[u8]>| text.into_owned().into_boxed_slice();
+        let boxed = |text: Cow<[u8]>| memory::copy(&text);
         let workspace = string(bytes, document.workspace, "workspaceId")?;
         let process = document.process.ok_or_else(|| Flaw::new(0, "expected an entry with process"))?.0;
         let id = string(bytes, process[ID], "process.id")?;
         let status = string(bytes, process[STATUS], "process.status")?;
         let start = string(bytes, process[START], "process.startTime")?;
         let record = Process {
-            id: id.as_ref().into(),
-            workspace: boxed(workspace),
-            status: boxed(status),
+            id: memory::share(&id)?,
+            workspace: boxed(workspace)?,
+            status: boxed(status)?,
             kind: match process[TYPE] {
                 None => Some(DEFAULT_TYPE.into()),
-                Some(raw) => decode(raw.get()).map(boxed),
+                Some(raw) => decode(raw.get())?.map(boxed).transpose()?,
             },
-            parent: process[PARENT].and_then(|raw| decode(raw.get())).map(boxed),
+            parent: match process[PARENT] {
+                None => None,
+                Some(raw) => decode(raw.get())?.map(boxed).transpose()?,
+            },
             start: date::parse(&start),
             tag: Span::of(document.workspace, bytes),
             spans: process.map(|token| Span::of(token, bytes)),
-            text: text.into(),
+            text: memory::copy(text)?,
             host: OnceLock::new(),
+            decoding: Mutex::new(()),
             claimed: AtomicBool::new(false),
         };
         Ok((record, text.len()))
     }
 
     fn create(text: &str) -> Result<Self, Error> {
-        let mut process = Fields::parse(text).map_err(|flaw| Error::invalid("process", flaw.expected))?;
+        let mut process = Fields::parse(text).map_err(|unread| unread.in_argument("process"))?;
         sort(&mut process);
         let tag = tag(&process, "process")?.unwrap_or("\"\"");
         Self::compose(tag, &process, &[], "process")
     }
 
     fn merge(&self, patch: &Patch) -> Result<Self, Error> {
-        let EntryFields { tag: old_tag, mut process, rest } = EntryFields::read(&self.text)
-            .map_err(|error| Error::Internal(format!("a stored record: {error}")))?;
+        let EntryFields { tag: old_tag, mut process, rest } =
+            EntryFields::read(&self.text).map_err(Unread::in_record)?;
         patch.apply(&mut process, &REQUIRED)?;
         sort(&mut process);
         let old_tag = old_tag.unwrap_or("\"\"");

@@ -175,7 +175,7 @@ fn of_several_processes_in_an_entry_the_last_counts_whatever_the_others_are() {
         let entry = format!(r#"{{"process":{other},"workspaceId":"w","process":{MINIMAL},"x":1}}"#);
         let process = stored(&entry);
         assert_eq!(&**process.id(), b"a");
-        assert!(matches!(process.host_fields().known().next(), Some(HostValue::Text(_))));
+        assert!(matches!(process.host_fields().unwrap().known().next(), Some(HostValue::Text(_))));
         let merged = process.merge(&patch(r#"{"error":"e"}"#, &[])).unwrap();
         assert_eq!(&**merged.id(), b"a");
         let reversed = format!(r#"{{"workspaceId":"w","process":{MINIMAL},"process":{other}}}"#);

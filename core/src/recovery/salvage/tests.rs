@@ -15,7 +15,7 @@ fn item(id: &str) -> String {
     let text = format!(
         r#"{{"id":"{id}","name":"{{ [\"","tags":[{{"id":"{id} 1","n":[{{"id":"deep"}}]}},{{"id":"{id} 2"}}],"more":{{"id":"more"}}}}"#
     );
-    String::from_utf8(layout::pretty(&text, 1).unwrap()).unwrap()
+    String::from_utf8(layout::pretty(&text, 1).unwrap().unwrap()).unwrap()
 }
 
 /// The same on one line, as no store writes it.
@@ -28,7 +28,7 @@ fn file(records: &[String]) -> String {
 }
 
 fn ids<R: Record>(text: impl AsRef<[u8]>) -> (Vec<String>, usize) {
-    let (content, lost) = salvage::<R>(text.as_ref());
+    let (content, lost) = salvage::<R>(text.as_ref()).unwrap();
     let ids = content.records().iter().map(|record| String::from_utf8_lossy(record.id()).into_owned());
     (ids.collect(), lost.len())
 }
@@ -56,7 +56,7 @@ fn records_before_and_behind_the_damage_are_kept() {
 fn a_loss_is_told_by_where_it_begins_and_how_long_it_is() {
     let (b, c) = (&item("b")[..59], &item("c")[..9]);
     let text = file(&[item("a"), b.to_owned(), c.to_owned(), item("d"), "null".into()]);
-    let (content, lost) = salvage::<Item>(text.as_bytes());
+    let (content, lost) = salvage::<Item>(text.as_bytes()).unwrap();
     assert_eq!(content.records().len(), 2);
     let places: Vec<_> = lost.iter().map(|loss| (loss.line, loss.column, loss.bytes)).collect();
     let line = |part: &str| text[..text.find(part).unwrap()].matches('\n').count() + 1;
@@ -129,7 +129,7 @@ fn records_on_one_line_are_told_from_their_parts_by_what_was_read_and_by_what_fo
 fn entries_that_a_damaged_process_quotes_are_no_processes() {
     let quoting = |id: &str| {
         let entry = entry(id).replace("\"a\":{}", &format!("\"output\":[{},{}]", entry("a"), entry("old")));
-        String::from_utf8(layout::pretty(&entry, 1).unwrap()).unwrap()
+        String::from_utf8(layout::pretty(&entry, 1).unwrap().unwrap()).unwrap()
     };
     let whole = file(&[entry("a"), quoting("b"), entry("c")]);
     assert_eq!(ids::<Process>(&whole), found(&["a", "b", "c"], 0));
@@ -162,7 +162,7 @@ fn rich(id: &str, on_one_line: bool) -> String {
         r#"{{"id":"{id}","status":"running","startTime":"2026-01-01","metadata":{{"n":[1,{{"deep":[[],{{}}]}}]}},"conversationTurns":[{{"role":"user","content":"c"}},{{"role":"tool"}}],"a":"{{\"workspaceId\": \"\", \"process\": {{"}}"#
     );
     let entry = format!(r#"{{"workspaceId":"w","process":{process}}}"#);
-    if on_one_line { entry } else { String::from_utf8(layout::pretty(&entry, 1).unwrap()).unwrap() }
+    if on_one_line { entry } else { String::from_utf8(layout::pretty(&entry, 1).unwrap().unwrap()).unwrap() }
 }
 
 /// Where pieces of a file may be missing: a few lengths everywhere, and every length up to where records meet.
@@ -229,7 +229,7 @@ fn parts_are_no_records_where_the_beginning_or_the_end_of_theirs_is_missing() {
     // The loss begins with the brace.
     let whole = file(&[item("a"), item("b")]);
     let tag = whole.find("{\n        \"id\": \"a 1\"").unwrap();
-    let (content, lost) = salvage::<Item>(format!("[\n      {}", &whole[tag..]).as_bytes());
+    let (content, lost) = salvage::<Item>(format!("[\n      {}", &whole[tag..]).as_bytes()).unwrap();
     assert_eq!((content.records().len(), lost.len(), lost[0].line, lost[0].column), (1, 1, 2, 7));
     // An entry in a field, behind the flaw and with another one behind it.
     let text = format!("[{},{{\"x\":\0,\"old\":{}\0}},{}]", entry("a"), entry("a"), entry("c"));
@@ -245,7 +245,7 @@ fn parts_with_an_id_are_no_workspaces_wherever_blanks_have_swallowed_a_piece() {
         if Content::<Item>::parse(&bytes, &Arc::new(Content::empty())).is_ok() {
             continue;
         }
-        for record in salvage::<Item>(&bytes).0.records() {
+        for record in salvage::<Item>(&bytes).unwrap().0.records() {
             let start = memchr::memmem::find(&bytes, record.text()).unwrap();
             let is_touched = start < blanked.end && blanked.start < start + record.text().len();
             let is_record = [&b"a"[..], b"b", b"c"].contains(&&**record.id());
@@ -259,7 +259,7 @@ fn records_that_are_no_entries_are_lost_as_a_whole() {
     let (a, c) = (entry("a"), entry("c"));
     let text =
         file(&[a, format!("{{\"workspaceId\":5,\"process\":{},\"list\":[{}]}}", entry("b"), entry("x")), c]);
-    let (content, lost) = salvage::<Process>(text.as_bytes());
+    let (content, lost) = salvage::<Process>(text.as_bytes()).unwrap();
     assert_eq!(content.records().len(), 2);
     assert_eq!((lost.len(), lost[0].line), (1, 3));
     assert_eq!(lost[0].expected, "expected workspaceId to be a string");
@@ -295,7 +295,7 @@ proptest! {
             text.extend_from_slice(&whole[from..(from + length).min(whole.len())]);
             text.push(odd);
         }
-        for lost in [salvage::<Item>(&text).1, salvage::<Process>(&text).1] {
+        for lost in [salvage::<Item>(&text).unwrap().1, salvage::<Process>(&text).unwrap().1] {
             let mut end = 0;
             for loss in lost {
                 let lines = text.split_inclusive(|byte| *byte == b'\n');

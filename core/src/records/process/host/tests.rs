@@ -2,6 +2,7 @@ use super::*;
 
 fn decoded(process: &str) -> HostFields {
     HostFields::of(format!("{{\"workspaceId\":\"w\",\"process\":{process},\"beside\":1}}").as_bytes())
+        .unwrap()
 }
 
 fn field<'a>(fields: &'a HostFields, name: &str) -> HostValue<'a> {
