@@ -23,6 +23,7 @@ import {
   freshStore,
   idsOf,
   readEntries,
+  rejection,
   runNode,
   sample,
   storedEntry,
@@ -288,6 +289,38 @@ describe.skipIf(isWindows)('links', () => {
     expect(idsOf(readEntries(target))).toEqual(['a']);
     expect(dataNames(dir)).toEqual(['processes.json']);
   });
+
+  test('a target whose name is as long as names may be is written, and what is beside it fits', async () => {
+    for (const name of ['x'.repeat(255), `${'é'.repeat(127)}x`, 'x'.repeat(212)]) {
+      const { store, file } = freshStore();
+      const dir = tempDir();
+      symlinkSync(join(dir, name), file);
+      await store.addProcess(sample('a'));
+      await store.updateProcess('a', { result: 'r' });
+      expect(idsOf(readEntries(join(dir, name)))).toEqual(['a']);
+      const names = readdirSync(dir).filter((found) => found !== name);
+      expect(names).toHaveLength(1);
+      expect(names[0]).toMatch(/^[xé]+~[0-9a-f]{16}\.lock$/);
+      // What a writer left that has died goes with the next write.
+      writeFileSync(join(dir, names[0].replace(/lock$/, '1f-0123456789abcdef.tmp')), '[');
+      await store.addProcess(sample('b'));
+      expect(readdirSync(dir).sort()).toEqual([name, names[0]].sort());
+    }
+  });
+
+  test.skipIf(process.platform !== 'linux')(
+    'where a path is so long that none beside it would fit, the error says so and nothing changes',
+    async () => {
+      let dir = tempDir();
+      const room = 4095 - '/processes.json'.length - 3;
+      while (room - dir.length > 1) dir = join(dir, 'd'.repeat(Math.min(200, room - dir.length - 1)));
+      mkdirSync(dir, { recursive: true });
+      const error = await rejection(new FileProcessStore({ dataDir: dir }).addProcess(sample('a')));
+      expect(error.code).toBe('ENAMETOOLONG');
+      expect(error.message).toContain('have paths of up to 30 bytes more');
+      expect(readdirSync(dir)).toEqual([]);
+    },
+  );
 
   test('two directories that link to one file share it', async () => {
     const target = join(tempDir(), 'shared.json');

@@ -147,3 +147,15 @@ test('an access list and attributes outlive writes, and recovery gives them to i
   expect(list(join(dir, backup))).toBe(before);
   expect(list(file)).toBe(before);
 });
+
+test('a directory that may be written to and not read takes durable writes, for its owner and for others', (context) => {
+  skipIf(whyNoPrivileges ?? (process.platform === 'linux' ? undefined : 'syncfs is needed'), context);
+  for (const [owner, mode] of [
+    [USER, 0o300],
+    [OTHER, 0o733],
+  ]) {
+    const { dir, file } = shared({ owner: [owner, owner], mode, fileOwner: [USER, USER], fileMode: 0o600 });
+    for (const id of ['a', 'b']) expect(addWith(as(USER), dir, id)).toBe('done');
+    expect(idsOf(readEntries(file))).toEqual(['first', 'a', 'b']);
+  }
+});

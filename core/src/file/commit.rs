@@ -111,7 +111,7 @@ impl<R: Record> State<R> {
                 return Ok(None);
             }
             let path = lock::path_for(&target);
-            if let Some(lock) = Lock::try_acquire(&*self.fs, &path)? {
+            if let Some(lock) = Lock::try_acquire(&*self.fs, &target)? {
                 return Ok(Some(Turn { lock, target }));
             }
             if began.elapsed() >= timeout {
@@ -146,8 +146,7 @@ impl<R: Record> State<R> {
                 }
                 if durable && base.stamp().is_some() {
                     // What left nothing to do may be a rename whose process died before it synced the directory.
-                    let dir = place::parent(&turn.target);
-                    self.fs.sync_dir(dir).context("fsync", dir)?;
+                    place::sync_name(&*self.fs, &turn.target)?;
                 }
                 return Ok(Committed::Done(Settled {
                     receipts,
@@ -216,7 +215,7 @@ impl<R: Record> State<R> {
         let target = &*turn.target;
         let (began, uptime) = (fs.now(), fs.uptime());
         let tmp = place::unique_tmp(target);
-        let mut file = fs.create_new(&tmp).context("open", &tmp)?;
+        let mut file = place::create(fs, &tmp)?;
         let tells_each_change = self.may_keep_open() && file.tells_each_change();
         // What a journal holds is durable, and is to be so in the file that takes its place.
         let durable = durable || base.journal.is_some();
@@ -273,8 +272,7 @@ impl<R: Record> State<R> {
             self.publish(View { journal, ..View::of(snapshot) });
         }
         if durable {
-            let dir = place::parent(target);
-            fs.sync_dir(dir).context("fsync", dir).map_err(Error::after_commit)?;
+            place::sync_name(fs, target).map_err(Error::after_commit)?;
         }
         if let Some(journal) = journal {
             self.end(journal);

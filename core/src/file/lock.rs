@@ -39,17 +39,18 @@ fn interval(waited: Duration, random: u64) -> Duration {
 }
 
 impl Lock {
-    /// Tries once; `None` if somebody else holds it, or has just deleted its file.
-    pub fn try_acquire(fs: &dyn FileSystem, path: &Path) -> Result<Option<Lock>, Error> {
-        let file = match open(fs, path) {
+    /// Tries once to get that of a data file; `None` if somebody else holds it, or has just deleted its file.
+    pub fn try_acquire(fs: &dyn FileSystem, data: &Path) -> Result<Option<Lock>, Error> {
+        let path = path_for(data);
+        let file = match open(fs, &path, data) {
             // ERROR_SHARING_VIOLATION: somebody is about to delete it.
             Err(error) if cfg!(windows) && error.raw_os_error() == Some(32) => return Ok(None),
-            opened => opened.context("open", path)?,
+            opened => opened.context("open", &path).map_err(place::too_long)?,
         };
-        if !file.try_lock().context("flock", path)? {
+        if !file.try_lock().context("flock", &path)? {
             return Ok(None);
         }
-        let lock = Lock { file, path: path.to_owned() };
+        let lock = Lock { file, path };
         // Deleted between our opening and locking it: the next one who comes locks another file.
         Ok(lock.is_at_its_path(fs)?.then_some(lock))
     }
@@ -69,8 +70,8 @@ impl Lock {
     }
 }
 
-/// The lock file at a path, made where there is none. Others may make or delete it at any time.
-fn open(fs: &dyn FileSystem, path: &Path) -> io::Result<Box<dyn File>> {
+/// The lock file of a data file, made where there is none. Others may make or delete it at any time.
+fn open(fs: &dyn FileSystem, path: &Path, data: &Path) -> io::Result<Box<dyn File>> {
     const MOST_TRIES: usize = 10;
     let mut tries = 0;
     loop {
@@ -81,7 +82,7 @@ fn open(fs: &dyn FileSystem, path: &Path) -> io::Result<Box<dyn File>> {
         tries += 1;
         match fs.create_new(path) {
             // Only this very file is given away: one that was there is whose it is.
-            Ok(made) => access::share_lock(fs, &*made, &path.with_extension(""), place::parent(path)),
+            Ok(made) => access::share_lock(fs, &*made, data, place::parent(path)),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
         }

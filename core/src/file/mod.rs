@@ -210,10 +210,9 @@ impl<R: Record> DataFile<R> {
                 Err(refusal) if refusal.forbids_writing() => {
                     self.join(group);
                     let Ok(content) = self.read() else { return Err(refusal) };
-                    let dir = place::parent(self.path());
                     if group.iter().any(|batch| batch.options.durable)
                         && !content.records().is_empty()
-                        && self.state.fs.sync_dir(dir).is_err()
+                        && place::sync_name(&*self.state.fs, self.path()).is_err()
                     {
                         // As in a commit: others may have been about to sync what left nothing to do.
                         return Err(refusal);
@@ -298,7 +297,7 @@ impl<R: Record> DataFile<R> {
                 return Ok(None);
             }
             let path = path_for(&target);
-            if let Some(lock) = Lock::try_acquire(fs, &path)? {
+            if let Some(lock) = Lock::try_acquire(fs, &target)? {
                 if !is_first {
                     // Who had the lock has made the file, if there was none.
                     self.state.find(&target, true)?;

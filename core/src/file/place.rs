@@ -5,8 +5,10 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use xxhash_rust::xxh3::xxh3_64;
+
 use crate::error::{Context, Error};
-use crate::fs::{FileKind, FileSystem, Stamp};
+use crate::fs::{File, FileKind, FileSystem, Stamp};
 
 /// The file that `path` leads to: links in the last component are followed, also to a file that is not
 /// there yet. Lock, temporary files and the directory sync belong to this one.
@@ -102,7 +104,7 @@ fn make_within(fs: &dyn FileSystem, dir: &Path, durable: bool, repeats: &mut usi
         // Only root may; its new directories then belong to the owner of the place they are made in.
         let _ = fs.set_dir_owner(dir, above.owner);
     }
-    if durable { fs.sync_dir(above).context("fsync", above) } else { Ok(()) }
+    if durable { sync_name(fs, dir) } else { Ok(()) }
 }
 
 /// Syncs the directories on the way to one that gets its first file. [`make_dirs`] has synced those that it has
@@ -114,11 +116,54 @@ pub(crate) fn sync_above(fs: &dyn FileSystem, dir: &Path) {
     }
 }
 
-/// `{file}{suffix}`, beside the file.
+/// Makes the name that a file or directory has got in the one above it survive a power loss.
+pub(crate) fn sync_name(fs: &dyn FileSystem, file: &Path) -> Result<(), Error> {
+    let dir = parent(file);
+    match fs.sync_dir(dir) {
+        // A directory of mode 0300 takes files, but can't be opened to be synced.
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            fs.sync_all_around(file).map_err(|_| error)
+        }
+        synced => synced,
+    }
+    .context("fsync", dir)
+}
+
+/// Creates a file beside a data file.
+pub(crate) fn create(fs: &dyn FileSystem, path: &Path) -> Result<Box<dyn File>, Error> {
+    fs.create_new(path).context("open", path).map_err(too_long)
+}
+
+/// The path of the data file may be short enough for the system, while those beside it are not.
+pub(crate) fn too_long(error: Error) -> Error {
+    match error {
+        Error::System { kind: ErrorKind::InvalidFilename, .. } => {
+            error.because("the lock and temporary files beside a data file have paths of up to 30 bytes more")
+        }
+        error => error,
+    }
+}
+
+/// Up to so many bytes a name stands for itself in those beside it: systems take names of 255.
+const LONGEST_STEM: usize = 211;
+
+/// `{file}{suffix}`, beside the file. Of a name that is so long that some suffix would not fit, the beginning and a hash
+/// stand for it, whatever the suffix is.
 pub(crate) fn beside(file: &Path, suffix: &str) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
+    let mut name = stem(file);
     name.push(suffix);
-    PathBuf::from(name)
+    file.with_file_name(name)
+}
+
+fn stem(file: &Path) -> OsString {
+    let name = file.file_name().unwrap_or_default();
+    if name.len() <= LONGEST_STEM {
+        return name.to_owned();
+    }
+    let hash = format!("~{:016x}", xxh3_64(name.as_encoded_bytes()));
+    let text = name.to_string_lossy();
+    let end = (0..=LONGEST_STEM - hash.len()).rev().find(|&end| text.is_char_boundary(end));
+    OsString::from(format!("{}{hash}", &text[..end.unwrap_or(0)]))
 }
 
 /// A name for a temporary file of `file` that no one else uses.
@@ -130,7 +175,7 @@ pub(crate) fn unique_tmp(file: &Path) -> PathBuf {
 /// by somebody else: `{file}.tmp` by a plain store, `{file}.backup.tmp` by a person.
 pub(crate) fn is_tmp_of(file: &Path, name: &OsString) -> bool {
     let is_hex = |text: &[u8]| text.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    let Some(file) = file.file_name() else { return false };
+    let file = stem(file);
     let rest = name.as_encoded_bytes().strip_prefix(file.as_encoded_bytes());
     let unique = rest.and_then(|rest| rest.strip_prefix(b".")?.strip_suffix(b".tmp"));
     unique.is_some_and(|unique| match unique.iter().position(|&byte| byte == b'-') {
@@ -169,6 +214,27 @@ pub(crate) fn random() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_beside_a_file_with_a_long_name_are_no_longer_than_systems_take_and_known_by_it_alone() {
+        for (length, letter) in [(211, "x"), (212, "x"), (255, "x"), (255, "\u{20ac}")] {
+            let name = |last: &str| format!("{}{last}", letter.repeat((length - 1) / letter.len()));
+            let (file, other) =
+                (PathBuf::from("/data").join(name("a")), PathBuf::from("/data").join(name("b")));
+            let [lock, journal] = [".lock", ".journal"].map(|suffix| beside(&file, suffix));
+            for file in [&file, &journal] {
+                let tmp = unique_tmp(file);
+                let tmp_name = tmp.file_name().unwrap().to_owned();
+                assert!(tmp_name.len() <= 255 && is_tmp_of(file, &tmp_name), "{tmp_name:?}");
+                assert!(!is_tmp_of(&other, &tmp_name));
+                assert!(beside(&tmp, ".kept").file_name().unwrap().len() <= 255);
+            }
+            assert_eq!(lock.parent(), Some(Path::new("/data")));
+            assert!(lock.file_name().unwrap().len() <= 255);
+            assert_eq!(lock == Path::new(&format!("{}.lock", file.display())), length <= 211);
+            assert_ne!(lock, beside(&other, ".lock"));
+        }
+    }
 
     #[test]
     fn only_names_that_the_store_gives_are_those_of_its_temporary_files() {

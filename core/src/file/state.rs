@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::error::{Context, Error, Unread};
 use crate::file::journal::{self, Hashing, Identity, Position};
-use crate::file::lock::{Lock, path_for};
+use crate::file::lock::Lock;
 use crate::file::pin::Pin;
 use crate::file::place;
 use crate::file::retired::Retired;
@@ -284,7 +284,7 @@ impl<R: Record> State<R> {
         let fs = &*self.fs;
         let Ok(target) = place::resolve(fs, path) else { return Ok(view) };
         // Where there is no lock to be had, as on a read-only disk, there is no writer either.
-        let lock = Lock::try_acquire(fs, &path_for(&target));
+        let lock = Lock::try_acquire(fs, &target);
         if self.appending.load(Ordering::Acquire) || matches!(lock, Ok(None)) {
             return Ok(view);
         }

@@ -161,6 +161,11 @@ pub trait FileSystem: Debug + Send + Sync {
     fn create_dir(&self, dir: &Path) -> io::Result<()>;
     /// Makes names in a directory survive a power loss. Nothing where directories can't be synced.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
+    /// Puts all that its file system has not yet written on the disk, by way of a file that may be read: for directories
+    /// that can be written to and not opened.
+    fn sync_all_around(&self, _file: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
     /// Gives a directory to an owner and group, where the process may. Nothing on Windows.
     fn set_dir_owner(&self, dir: &Path, owner: (u32, u32)) -> io::Result<()>;
     /// The machine's clock, as it stamps local files: where such stamps have ticks, this has them too. Any local file

@@ -224,6 +224,14 @@ impl FileSystem for RealFs {
         dir.metadata().map(drop)
     }
 
+    #[cfg(target_os = "linux")]
+    fn sync_all_around(&self, file: &Path) -> io::Result<()> {
+        let mut options = OpenOptions::new();
+        options.read(true);
+        nonblocking(&mut options);
+        Ok(rustix::fs::syncfs(options.open(file)?)?)
+    }
+
     /// Whoever may write to the directory above can put something else in its place, but not have that given away.
     #[cfg(unix)]
     fn set_dir_owner(&self, dir: &Path, (user, group): (u32, u32)) -> io::Result<()> {

@@ -140,7 +140,7 @@ impl<R: Record> DataFile<R> {
                     moment += 1;
                     continue;
                 }
-                created => created.context("open", &backup)?,
+                created => created.context("open", &backup).map_err(place::too_long)?,
             };
             let filled = copy.write_all(&[bytes]).context("write", &backup).and_then(|()| {
                 let filled = copy.stat().context("fstat", &backup)?;
@@ -150,7 +150,7 @@ impl<R: Record> DataFile<R> {
                 access::keep(fs, &*copy, &backup, &filled, path, of)?;
                 if durable {
                     copy.sync().context("fsync", &backup)?;
-                    fs.sync_dir(place::parent(&backup)).context("fsync", place::parent(&backup))?;
+                    place::sync_name(fs, &backup)?;
                 }
                 Ok(())
             });

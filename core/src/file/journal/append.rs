@@ -124,9 +124,8 @@ impl<R: Record> State<R> {
             Ok(told) if !fs.has_identity() => told,
             // This file system does not tell others, or its clock has not moved yet.
             _ => {
-                let dir = place::parent(target);
                 let removed = fs.remove(&path).context("unlink", &path);
-                removed.and_then(|()| fs.sync_dir(dir).context("fsync", dir)).map_err(Error::after_commit)?;
+                removed.and_then(|()| place::sync_name(fs, target)).map_err(Error::after_commit)?;
                 return Ok(Appended::Impossible);
             }
         };
@@ -153,15 +152,14 @@ impl<R: Record> State<R> {
         let snapshot = if tells_each_change && untouched { snapshot.vouched_for() } else { snapshot };
         self.publish(View { content, file: Arc::new(snapshot), journal: Some(position) });
         if durable {
-            let dir = place::parent(target);
-            fs.sync_dir(dir).context("fsync", dir).map_err(Error::after_commit)?;
+            place::sync_name(fs, target).map_err(Error::after_commit)?;
         }
         made
     }
 
     /// A new file beside the data file, for those who may read that, with this text.
     pub(super) fn make(&self, tmp: &Path, target: &Path, text: &[u8], durable: bool) -> Result<(), Error> {
-        let mut file = self.fs.create_new(tmp).context("open", tmp)?;
+        let mut file = place::create(&*self.fs, tmp)?;
         file.write_all(&[text]).context("write", tmp)?;
         let filled = file.stat().context("fstat", tmp)?;
         if filled.stamp.size != text.len() as u64 {

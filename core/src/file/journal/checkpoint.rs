@@ -73,7 +73,7 @@ impl<R: Record> State<R> {
         goes_on: bool,
     ) -> Result<bool, Error> {
         let tmp = place::unique_tmp(target);
-        let mut file = self.fs.create_new(&tmp).context("open", &tmp)?;
+        let mut file = place::create(&*self.fs, &tmp)?;
         let folded = self.write_fold(&mut *file, &tmp, target, view).and_then(|made| {
             let Some(turn) = self.wait_for_turn(timeout)? else { return Ok(false) };
             let now = self.refresh(target, true)?;
@@ -119,7 +119,6 @@ impl<R: Record> State<R> {
     ) -> Result<bool, Error> {
         let fs = &*self.fs;
         let target = &*turn.target;
-        let dir = place::parent(target);
         let identity = Identity::of(&view.content.parts());
         let next = if goes_on || journal.end > known.end {
             Some(self.next_journal(target, known, journal, identity)?)
@@ -138,7 +137,7 @@ impl<R: Record> State<R> {
                 return Ok(false);
             }
             let taken = self.taken(reader, target, view.content.clone(), &made);
-            fs.sync_dir(dir).context("fsync", dir)?;
+            place::sync_name(fs, target)?;
             let Some(next) = &next else {
                 if let Some(taken) = taken {
                     let journal = Some(old.position.clone());
@@ -156,7 +155,7 @@ impl<R: Record> State<R> {
                 let journal = Some(position);
                 self.publish(View { content: now.content.clone(), file: Arc::new(taken), journal });
             }
-            fs.sync_dir(dir).context("fsync", dir)?;
+            place::sync_name(fs, target)?;
             self.patience.store(0, Ordering::Relaxed);
             Ok(true)
         })();
@@ -219,8 +218,7 @@ impl<R: Record> State<R> {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
             removed => removed.context("unlink", &path)?,
         }
-        let dir = place::parent(target);
-        self.fs.sync_dir(dir).context("fsync", dir)
+        place::sync_name(&*self.fs, target)
     }
 
     /// Removes a journal of which everything is in the data file, durably.

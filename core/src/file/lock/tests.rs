@@ -2,7 +2,7 @@ use super::*;
 use crate::fs::RealFs;
 
 fn try_acquire(path: &Path) -> Option<Lock> {
-    Lock::try_acquire(&RealFs, path).unwrap()
+    Lock::try_acquire(&RealFs, &path.with_extension("")).unwrap()
 }
 
 #[test]
@@ -22,7 +22,7 @@ fn a_held_lock_is_not_given_twice_and_is_free_when_it_is_dropped() {
 fn a_lock_without_a_directory_is_the_systems_error() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("missing/processes.json.lock");
-    let error = Lock::try_acquire(&RealFs, &path).unwrap_err();
+    let error = Lock::try_acquire(&RealFs, &path.with_extension("")).unwrap_err();
     assert!(matches!(error, Error::System { syscall: "open", kind: ErrorKind::NotFound, .. }), "{error:?}");
 }
 
@@ -49,7 +49,7 @@ mod on_unix {
     #[test]
     fn the_lock_file_is_for_its_owner_alone() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("lock");
+        let path = dir.path().join("file.lock");
         let _held = try_acquire(&path);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
     }
@@ -57,7 +57,7 @@ mod on_unix {
     #[test]
     fn whoever_holds_a_deleted_lock_file_can_tell() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("lock");
+        let path = dir.path().join("file.lock");
         let old = try_acquire(&path).unwrap();
         fs::remove_file(&path).unwrap();
         assert!(!old.is_at_its_path(&RealFs).unwrap());
@@ -69,9 +69,9 @@ mod on_unix {
     #[test]
     fn a_planted_link_is_not_followed() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("lock");
+        let path = dir.path().join("file.lock");
         symlink(dir.path().join("victim"), &path).unwrap();
-        let error = Lock::try_acquire(&RealFs, &path).unwrap_err();
+        let error = Lock::try_acquire(&RealFs, &path.with_extension("")).unwrap_err();
         assert!(matches!(error, Error::System { syscall: "open", .. }), "{error:?}");
         assert!(!dir.path().join("victim").exists());
     }
