@@ -1,12 +1,13 @@
 // A journal among several processes, kills and disks that fail. The core's tests do the same on a disk of their own, at
 // every byte; here are real processes and a real disk.
 
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { FileProcessStore } from '../../index.js';
 import { newSeed } from '../faults/history.mjs';
+import { stopHolder } from '../faults/holder.mjs';
 import { Ledger, judge } from '../faults/ledger.mjs';
 import { MODES, runModelHistory } from '../faults/model-history.mjs';
 import { startReader } from '../faults/reader.mjs';
@@ -92,6 +93,35 @@ describe('several processes, of which some have a journal,', () => {
     },
   );
 });
+
+test.skipIf(process.platform === 'win32')(
+  'a writer that is stopped in an append, and whose lock file is deleted, costs others their patience and nothing else',
+  async () => {
+    const dir = tempDir();
+    for (let round = 0; round < 5; round += 1) {
+      const ledger = new Ledger({ name: `holder ${round}`, seed: newSeed() });
+      const holder = await stopHolder(running(ledger, { dir, options: WITH }), dir);
+      rmSync(join(dir, 'processes.json.lock'));
+      const acknowledged = [];
+      for (const options of [WITH, WITHOUT]) {
+        const store = new FileProcessStore({ dataDir: dir, lockTimeoutMs: 200, ...options });
+        const id = `${round} ${options.journal}`;
+        const code = await store.addProcess(sample(id)).catch((error) => error.code);
+        expect(code).toSatisfy((told) => told === undefined || told === 'ERR_STORE_LOCKED');
+        if (code === undefined) acknowledged.push(id);
+        expect(await store.getProcessCount()).toBeGreaterThan(0);
+      }
+      const told = ledger.acknowledged;
+      holder.child.kill('SIGCONT');
+      await holder.acknowledges(told + 3);
+      await holder.kill();
+      expect(ledger.rejections).toEqual([]);
+      expect(judge(dir, [ledger], { alone: false })).toEqual({ lost: 0, wrong: [] });
+      const ids = await new FileProcessStore({ dataDir: dir, ...WITHOUT }).getProcessIds();
+      expect(ids).toEqual(expect.arrayContaining(acknowledged));
+    }
+  },
+);
 
 test.each(['all', 'some'])(
   'random histories end as the model has it, where %s stores have a journal',

@@ -88,7 +88,7 @@ pub(crate) enum Committed<R> {
     Done(Settled<R>),
     /// The lock was lost to somebody who deleted its file.
     LostLock,
-    /// Somebody has kept the file open until the earliest deadline of the group; nothing has changed.
+    /// Somebody has kept the file open, or the journal locked, until the earliest deadline of the group; nothing has changed.
     Hindered(Error),
 }
 
@@ -161,8 +161,8 @@ impl<R: Record> State<R> {
             }
             let content = Arc::new(content);
             if journal && !insist && takes_journal(&base) {
-                match self.append(turn, &base, content.clone(), &changes, durable)? {
-                    Appended::Yes(bytes) => {
+                match self.append(turn, &base, content.clone(), &changes, durable, deadline) {
+                    Ok(Appended::Yes(bytes)) => {
                         return Ok(Committed::Done(Settled {
                             receipts,
                             retired: None,
@@ -171,9 +171,11 @@ impl<R: Record> State<R> {
                             restarts,
                         }));
                     }
-                    Appended::Overtaken => continue,
-                    Appended::LostLock => return Ok(Committed::LostLock),
-                    Appended::Impossible => {}
+                    Ok(Appended::Overtaken) => continue,
+                    Ok(Appended::LostLock) => return Ok(Committed::LostLock),
+                    Ok(Appended::Impossible) => {}
+                    Err(error @ Error::Locked { .. }) => return Ok(Committed::Hindered(error)),
+                    Err(error) => return Err(error),
                 }
             }
             let crowded = self.retired.are_left();
@@ -181,6 +183,7 @@ impl<R: Record> State<R> {
                 // What this writer has replaced itself may have been in the way. It adds nothing while it is here, so
                 // this happens once.
                 Err(error) if crowded && error.is_want_of_room() => self.retired.free(),
+                Err(error @ Error::Locked { .. }) => return Ok(Committed::Hindered(error)),
                 Err(error) => return Err(error),
                 Ok(Replaced::Yes) => {
                     let retired = Some(base);
@@ -248,7 +251,7 @@ impl<R: Record> State<R> {
         let mut journal = None;
         let ready = ready.and_then(|ready| match (ready, &base.journal) {
             (Replaced::Yes, Some(known)) => {
-                journal = self.note(known, Identity::of(&content.parts()), known.end)?;
+                journal = self.note(known, Identity::of(&content.parts()), known.end, deadline)?;
                 Ok(if journal.is_some() { Replaced::Yes } else { Replaced::Overtaken })
             }
             (ready, _) => Ok(ready),

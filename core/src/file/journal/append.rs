@@ -8,11 +8,13 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use super::lines::{self, Hashing, Identity};
 use super::{Position, path_for};
 use crate::error::{Context, Error};
 use crate::file::commit::Turn;
+use crate::file::lock;
 use crate::file::pin::Pin;
 use crate::file::place;
 use crate::file::snapshot::Snapshot;
@@ -49,12 +51,13 @@ impl<R: Record> State<R> {
         content: Arc<Content<R>>,
         changes: &[Change<R>],
         durable: bool,
+        deadline: Option<Instant>,
     ) -> Result<Appended, Error> {
         let Some(position) = &base.journal else {
             return self.begin(turn, base, content, changes, durable);
         };
         let fs = &*self.fs;
-        let Some(mut journal) = self.write_to(position)? else { return Ok(Appended::Overtaken) };
+        let Some(mut journal) = self.write_to(position, deadline)? else { return Ok(Appended::Overtaken) };
         if !turn.lock.is_at_its_path(fs)? {
             return Ok(Appended::LostLock);
         }
@@ -170,15 +173,24 @@ impl<R: Record> State<R> {
     }
 
     /// The journal, open for writing, if it is still the one that is known.
-    pub(super) fn write_to(&self, known: &Position) -> Result<Option<Writing>, Error> {
+    pub(super) fn write_to(
+        &self,
+        known: &Position,
+        deadline: Option<Instant>,
+    ) -> Result<Option<Writing>, Error> {
         let path = &*known.path;
         let file = match self.fs.open_writable(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             opened => opened.context("open", path)?,
         };
-        // Held by nobody but a writer who believes to hold the lock of the data file, whose lock file was deleted.
-        if !file.try_lock().context("flock", path)? {
-            return Ok(None);
+        // Held by nobody but a writer who believes to hold the lock of the data file, whose lock file was deleted. It may
+        // have been stopped in the middle of an append: nobody can write before it has gone on, or is gone.
+        let began = Instant::now();
+        while !file.try_lock().context("flock", path)? {
+            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                return Err(Error::Locked { path: path.into(), waited: began.elapsed() });
+            }
+            lock::pause(began.elapsed());
         }
         let stamp = file.stat().context("fstat", path)?.stamp;
         let is_known = known.stamp.is_some_and(|known| known == stamp);

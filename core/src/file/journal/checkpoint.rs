@@ -129,7 +129,9 @@ impl<R: Record> State<R> {
             if !turn.lock.is_at_its_path(fs)? || place::stamp(fs, target)? != view.stamp() {
                 return Ok(false);
             }
-            let Some(old) = self.note(journal, identity, known.end)? else { return Ok(false) };
+            let Some(old) = self.note(journal, identity, known.end, Some(Instant::now()))? else {
+                return Ok(false);
+            };
             let reader = self.reader(tmp);
             // Nobody sweeps it while the lock of the data file is held.
             drop(file);
@@ -203,8 +205,14 @@ impl<R: Record> State<R> {
 
     /// Notes in the journal that a file with this content is about to take the place of the data file, and that all of the
     /// journal up to a place is in it. `None` if the journal is not the one that is known.
-    pub(crate) fn note(&self, known: &Position, file: Identity, upto: u64) -> Result<Option<Writing>, Error> {
-        let Some(mut journal) = self.write_to(known)? else { return Ok(None) };
+    pub(crate) fn note(
+        &self,
+        known: &Position,
+        file: Identity,
+        upto: u64,
+        deadline: Option<Instant>,
+    ) -> Result<Option<Writing>, Error> {
+        let Some(mut journal) = self.write_to(known, deadline)? else { return Ok(None) };
         let note = lines::checkpoint(file, upto, known.seed());
         journal.append(&note, true)?;
         journal.position.fits = true;
