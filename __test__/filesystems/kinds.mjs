@@ -44,19 +44,24 @@ function overlay(top, dir) {
   return mounted(dir, 'overlay', 'overlay', `lowerdir=${lower}`, `upperdir=${upper}`, `workdir=${work}`);
 }
 
-const NFS = { programs: ['exportfs', 'rpc.nfsd', 'rpcbind', 'mount.nfs', 'ip'], kernel: ['nfs', 'nfsd'] };
+const NFS = {
+  isUntried: true,
+  programs: ['exportfs', 'rpc.nfsd', 'rpcbind', 'mount.nfs', 'ip'],
+  kernel: ['nfs', 'nfsd'],
+};
 
 /**
  * For each: `make(top, dir)`, whose result has nothing mounted yet; what it needs of `programs`, of the `kernel` and of
- * the machine's `files`, one of each list of them.
+ * the machine's `files`, one of each list of them. `isUntried`: its tests have never run, as no kernel had it; they must
+ * be asked for, so that a fault of theirs fails nobody's run.
  */
 const KINDS = {
   tmpfs: { make: (_, dir) => mounted(dir, 'tmpfs', 'tmpfs', 'size=64m') },
   ext4: onDisk('ext4', 32, 'mkfs.ext4', '-q', '-F'),
   xfs: onDisk('xfs', 320, 'mkfs.xfs', '-q', '-f'),
   btrfs: onDisk('btrfs', 120, 'mkfs.btrfs', '-q'),
-  vfat: onDisk('vfat', 32, 'mkfs.vfat'),
-  exfat: onDisk('exfat', 32, 'mkfs.exfat'),
+  vfat: { ...onDisk('vfat', 32, 'mkfs.vfat'), isUntried: true },
+  exfat: { ...onDisk('exfat', 32, 'mkfs.exfat'), isUntried: true },
   overlay: { kernel: ['overlay'], make: overlay },
   bindfs: {
     programs: ['bindfs'],
@@ -80,7 +85,7 @@ const KINDS = {
       return served(dir, withClock(clock, 'mount.exfat-fuse', '-d', device, dir));
     },
   },
-  smb: { programs: ['smbd', 'mount.cifs', 'ip'], kernel: ['cifs'], make: samba },
+  smb: { isUntried: true, programs: ['smbd', 'mount.cifs', 'ip'], kernel: ['cifs'], make: samba },
   nfs3: { ...NFS, make: nfs(3) },
   nfs4: { ...NFS, make: nfs(4.2) },
 };
@@ -88,6 +93,7 @@ const KINDS = {
 /** Why there can be none of this kind here; undefined where there can. */
 export function whyNot(name, { programs = [] } = {}) {
   const kind = KINDS[name];
+  if (kind.isUntried && !process.env.STORE_TRY_ALL) return 'never run so far; STORE_TRY_ALL=1 tries it';
   const noMounts = whyNoMounts();
   if (noMounts) return noMounts;
   if (process.getuid() !== 0) return 'root is needed to mount it';

@@ -3,7 +3,7 @@
 
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isMounted, mount, unmount } from '../faults/mounts.mjs';
 
@@ -50,6 +50,10 @@ export function mounted(dir, type, source, ...options) {
 export function served(dir, command, behind) {
   let server;
   let ended;
+  const kill = async () => {
+    server.kill('SIGKILL');
+    await ended;
+  };
   return {
     dir,
     behind,
@@ -64,10 +68,9 @@ export function served(dir, command, behind) {
       await ended;
     },
     /** From one moment to the next, without a word: what is still mounted says ENOTCONN. */
-    async kill() {
-      server.kill('SIGKILL');
-      await ended;
-    },
+    kill,
+    /** The same, at whichever end. */
+    breakOff: kill,
   };
 }
 
@@ -77,9 +80,17 @@ export function served(dir, command, behind) {
  */
 export function sshfs(top, dir) {
   const ssh = join(top, 'ssh');
-  writeFileSync(ssh, `#!/bin/sh\nexec ${SFTP_SERVERS.find(existsSync)}\n`, { mode: 0o755 });
+  const program = SFTP_SERVERS.find(existsSync);
+  writeFileSync(ssh, `#!/bin/sh\necho $$ > ${ssh}.pid\nexec ${program}\n`, { mode: 0o755 });
   const command = ['sshfs', '-f', '-o', `ssh_command=${ssh}`, `local:${behind(top)}`, dir];
-  return served(dir, command, behind(top));
+  const it = served(dir, command, behind(top));
+  return {
+    ...it,
+    async breakOff() {
+      if (Math.random() < 0.5) return it.kill();
+      process.kill(Number(readFileSync(`${ssh}.pid`, 'utf8')), 'SIGKILL');
+    },
+  };
 }
 
 export function samba(top, dir) {

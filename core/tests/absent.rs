@@ -90,6 +90,22 @@ fn a_reader_that_may_not_wait_has_no_answer_while_the_file_is_away_and_one_that_
     assert_truth_when_back(&client, &store);
 }
 
+#[test]
+fn a_reader_that_may_not_wait_has_no_answer_while_another_is_the_first_to_look_for_a_file_that_is_away() {
+    let (client, store) = trusted();
+    Step::Merge.run(&store, 1).unwrap();
+    let fresh_client = client.another();
+    let fresh = open(&fresh_client);
+    take_away(&client);
+    let (us, processes) = (fresh_client.clone(), fresh.processes.clone());
+    fresh_client.interrupt_first(Op::Stat, move || {
+        assert!(processes.peek().is_none(), "an empty store");
+        put_back_after(&us, 3);
+    });
+    assert_eq!(fresh.processes.read().unwrap().records().len(), 1);
+    fresh_client.calls();
+}
+
 fn assert_truth_when_back(client: &Client, store: &file_process_store_core::Store) {
     assert_eq!(store.processes.read().unwrap().records().len(), 1);
     client.calls();

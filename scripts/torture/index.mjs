@@ -1,6 +1,8 @@
 // `npm run test:torture -- [names…] [--minutes N]`: the tests of __test__/safety for as long as you like, wide fuzzing,
 // real power loss, and the whole suite with a journal in every store. Prints how many faults were tried, how many survived, and how many records were lost.
 
+import { away } from './away.mjs';
+import { connections } from './connections.mjs';
 import { core } from './core.mjs';
 import { damage } from './damage.mjs';
 import { kill } from './kill.mjs';
@@ -16,7 +18,7 @@ import { workers } from './workers.mjs';
 /** Those that write take whether the stores have a journal. */
 const withJournal = (scenario) => (tally) => scenario(tally, { journal: true });
 const WRITING = { kill, syscalls, lock, workers, model, power };
-const SCENARIOS = { core, plain, damage };
+const SCENARIOS = { core, plain, away, connections, damage };
 for (const [name, scenario] of Object.entries(WRITING)) {
   SCENARIOS[name] = scenario;
   SCENARIOS[`${name}-journal`] = withJournal(scenario);

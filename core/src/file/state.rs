@@ -87,6 +87,10 @@ impl<R: Record> State<R> {
             return None;
         }
         let stamp = place::stamp(&*self.fs, &self.path).ok()?;
+        // Another thread may be the first to look, and what is known is what a new state begins with.
+        if stamp.is_none() && !self.gone.load(Ordering::Acquire) {
+            return None;
+        }
         // The snapshot itself is not held here: whoever drops it last waits for the system to free the old file.
         let last = lock(&self.current);
         let is_current = last.file.is_current(stamp, self.fs.now()) && self.has_its_journal(&last);
