@@ -5,9 +5,11 @@ import { join } from 'node:path';
 import { formatWithOptions, inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { FileProcessStore } from '../index.js';
+import { isJournaled } from './mode.mjs';
 import { freshStore, rejection, runNode, sample, tempDir, withStore } from './support.mjs';
 
-describe('a store in the console', () => {
+// With a journal they show that, too: see journal.test.mjs.
+describe.skipIf(isJournaled)('a store in the console', () => {
   test('shows its directory, its cap and the number of records in the last snapshot, on one line', async () => {
     const { store, dir } = freshStore({ maxProcesses: 7 });
     const line = (processes) =>
@@ -92,7 +94,7 @@ describe('an error in the console shows its code, and the path that it is about'
   });
 });
 
-describe('NODE_DEBUG=file-process-store', () => {
+describe.skipIf(isJournaled)('NODE_DEBUG=file-process-store', () => {
   const SOURCE = withStore(`
     await Promise.all([store.addProcess(sample('a')), store.addProcess(sample('a secret'))]);
     await store.updateProcess('a', (current) => ({ result: current.id + ' secret' }));

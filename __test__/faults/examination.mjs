@@ -3,6 +3,7 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FileProcessStore } from '../../index.js';
+import { readThroughJournal } from '../journal-reader.mjs';
 import { entriesOf, processOf, shown } from './oracle.mjs';
 
 const NEW = {
@@ -24,6 +25,8 @@ export class Examination {
   /** Everything that is wrong with how the store takes these bytes. */
   async of(bytes, { mutate = true, recover = false } = {}) {
     const wrong = [];
+    // Another file, and not one that somebody has edited beside its journal.
+    rmSync(`${this.file}.journal`, { force: true });
     writeFileSync(this.file, bytes);
     const entries = entriesOf(bytes);
     const listed = await settle(this.store.getAllProcesses());
@@ -35,7 +38,7 @@ export class Examination {
       const added = await settle(this.store.addProcess(NEW));
       if (!entries) wrong.push(...this.#refused('addProcess', added, bytes));
       else if (added.error) wrong.push(`a good file could not be added to: ${added.error.message}`);
-      else if (shown(entriesOf(readFileSync(this.file))) !== shown(withNew(entries))) {
+      else if (shown(entriesOf(Buffer.from(readThroughJournal(this.file)))) !== shown(withNew(entries))) {
         wrong.push('an add changed something else');
       }
     }

@@ -8,6 +8,7 @@ import {
   mkdirSync,
   readFileSync,
   readdirSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -183,6 +184,7 @@ test('of four processes that recover one file at once, one does it and loses not
   const { dir, file } = freshStore();
   const damaged = textOf(FILES[0].records).slice(0, -20);
   for (let round = 0; round < 3; round += 1) {
+    rmSync(`${file}.journal`, { force: true });
     writeFileSync(file, damaged);
     const source = `
       const [{ backup }] = await store.recover();
