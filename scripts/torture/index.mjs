@@ -1,5 +1,6 @@
 // `npm run test:torture -- [names…] [--minutes N]`: the tests of __test__/safety for as long as you like, wide fuzzing,
-// real power loss, and the whole suite with a journal in every store. Prints how many faults were tried, how many survived, and how many records were lost.
+// real power loss, and the whole suite with a journal in every store. Prints how many faults were tried, how many survived,
+// and how many records were lost.
 
 import { away } from './away.mjs';
 import { connections } from './connections.mjs';
