@@ -7,11 +7,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use file_process_store_core::{Error, Threads, guarded};
+use file_process_store_core::{Error, guarded, spawn};
 use napi::bindgen_prelude::{FnArgs, Function, ToNapiValue};
 use napi::threadsafe_function::{ThreadsafeCallContext, ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Result, Status, sys};
 use napi_derive::napi;
+use tokio::runtime::Runtime;
 
 use crate::results::failure::Failure;
 use crate::results::receipt::Receipt;
@@ -125,16 +126,16 @@ impl Channel {
         }
     }
 
-    /// Runs `work` on one of these threads and answers with its outcome.
+    /// Runs `work` on a thread of the runtime and answers with its outcome.
     pub fn run(
         &self,
         env: Env,
-        threads: &Threads,
+        runtime: &Runtime,
         ticket: u32,
         work: impl FnOnce() -> Outcome + Send + 'static,
     ) -> Result<()> {
         let answer = self.expect(env, ticket)?;
-        threads.spawn(move |started| answer(started.and_then(|()| guarded(work))));
+        spawn(runtime.handle(), move |started| answer(started.and_then(|()| guarded(work))));
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! The Node binding: arguments in, promises out. It translates; what happens on disk is in `core/`.
 //!
-//! Nothing here waits. Work that may wait goes to another thread, and its outcome comes back to
+//! Nothing here waits. Work that may wait goes to a thread of the runtime, and its outcome comes back to
 //! the JS thread through a [`channel::Channel`]. Only what a stat can answer is answered on the spot.
 
 #![deny(unsafe_op_in_unsafe_fn)]
@@ -14,17 +14,23 @@ mod watch;
 use std::path::{Component, PathBuf};
 use std::sync::LazyLock;
 
-use file_process_store_core::Threads;
 use napi::{Env, Error, Result};
 use napi_derive::napi;
+use tokio::runtime::{Builder, Runtime};
 
 use channel::Channel;
 
-/// Threads for reading. They are the process's, so that a worker's end can't take down a commit.
-static READERS: LazyLock<Threads> = LazyLock::new(|| Threads::new(32));
+/// Threads for reading, started on demand; nothing is ever polled. Runtimes live as long as the process, so that a
+/// worker's end can't take down a commit.
+static READERS: LazyLock<Runtime> = LazyLock::new(|| threads(32));
 /// Threads for whatever may wait for a lock. They are others, and many, so that no lock keeps anybody waiting but
 /// those who want it.
-static WRITERS: LazyLock<Threads> = LazyLock::new(|| Threads::new(512));
+static WRITERS: LazyLock<Runtime> = LazyLock::new(|| threads(512));
+
+fn threads(most: usize) -> Runtime {
+    let built = Builder::new_current_thread().max_blocking_threads(most).build();
+    built.expect("a runtime without drivers can always be built")
+}
 
 /// The version that this binary was built for.
 #[napi]

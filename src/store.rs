@@ -232,7 +232,7 @@ impl NativeStore {
         let batch = Batch::new(mutations, options, move |receipt| {
             answer(receipt.map(|receipt| Value::Receipt(receipt.into())));
         });
-        file.submit(&WRITERS, batch);
+        file.submit(WRITERS.handle(), batch);
         Ok(())
     }
 
@@ -333,7 +333,7 @@ impl NativeStore {
             }
             answer(receipt.map(|receipt| Value::Receipt(receipt.into())));
         });
-        file.submit(&WRITERS, batch);
+        file.submit(WRITERS.handle(), batch);
         Ok(())
     }
 }

@@ -67,5 +67,5 @@ pub use records::{Patch, Record};
 pub use recovery::Recovery;
 pub use recovery::salvage::Loss;
 pub use store::{Store, default_data_dir, ensure_data_dir};
-pub use threads::{Threads, guarded};
+pub use threads::{guarded, spawn};
 pub use watch::{Change, Watch};

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use file_process_store_core::fs::{FileSystem, Obstacle};
-use file_process_store_core::{Batch, Error, Process, Receipt, Store, Threads, WriteOptions};
+use file_process_store_core::{Batch, Error, Process, Receipt, Store, WriteOptions};
 use histories::trusted::{assert_truth, file, text, trusted};
 use histories::{DIR, Start, Step, open, process, put};
 use simulated::{Client, MILLISECOND, Op, OverOpenFiles, SECOND, World};
@@ -193,7 +193,7 @@ fn a_file_that_a_reader_has_open_is_replaced_once_the_reader_is_done() {
 
 fn submit(
     store: &Store,
-    threads: &Threads,
+    runtime: &tokio::runtime::Runtime,
     id: &str,
     milliseconds: u64,
 ) -> mpsc::Receiver<Result<Receipt<Process>, Error>> {
@@ -203,7 +203,7 @@ fn submit(
     let batch = Batch::new(vec![put(&process(id, "running", 1))], options, move |result| {
         sender.send(result).unwrap();
     });
-    store.processes.submit(threads, batch);
+    store.processes.submit(runtime.handle(), batch);
     told
 }
 
@@ -214,8 +214,8 @@ fn of_those_who_wait_for_a_reader_each_is_refused_at_its_own_deadline_and_the_ot
     client.world(|world| world.over_open_files = OverOpenFiles::Refuse);
     let store = open(&client);
     let reader = client.another().open(file()).unwrap();
-    let threads = Threads::new(8);
-    let (short, long) = (submit(&store, &threads, "n1", 0), submit(&store, &threads, "n2", 600_000));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let (short, long) = (submit(&store, &runtime, "n1", 0), submit(&store, &runtime, "n2", 600_000));
     let refused = short.recv().unwrap().unwrap_err();
     let Error::System { kind, syscall, reason, committed, .. } = &refused else { panic!("{refused:?}") };
     assert_eq!((*kind, *syscall, *committed), (ErrorKind::PermissionDenied, "rename", false));

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use file_process_store_core::fs::{File, FileSystem};
-use file_process_store_core::{Batch, Error, Threads, WriteOptions};
+use file_process_store_core::{Batch, Error, WriteOptions};
 use histories::{DIR, Start, Step, open, process, put};
 use simulated::{Client, Failure, Op, Reach};
 
@@ -70,14 +70,14 @@ fn a_lock_that_is_freed_in_time_is_taken() {
 fn each_caller_waits_as_long_as_it_said() {
     let client = Start::Filled.client();
     let store = open(&client);
-    let threads = Threads::new(8);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let held = hold(&client);
     let began = Instant::now();
     let answers = [20, 60, 10_000].map(|timeout| {
         let (answer, answered) = mpsc::channel();
         let text = process(&format!("n{timeout}"), "running", 1);
         let done = move |result| answer.send((result, began.elapsed())).unwrap();
-        store.processes.submit(&threads, Batch::new(vec![put(&text)], patient(timeout), done));
+        store.processes.submit(runtime.handle(), Batch::new(vec![put(&text)], patient(timeout), done));
         answered
     });
     for (answer, timeout) in answers.iter().zip([20, 60]) {

@@ -9,9 +9,10 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, mpsc};
 
-use file_process_store_core::{Batch, DataFile, Error, Process, Store, Threads, WriteOptions};
+use file_process_store_core::{Batch, DataFile, Error, Process, Store, WriteOptions};
 use histories::{DIR, PROCESSES, Start, Step, open, process, put};
 use simulated::Client;
+use tokio::runtime::Handle;
 
 fn size(client: &Client) -> usize {
     client.content(Path::new(PROCESSES)).unwrap().len()
@@ -30,7 +31,7 @@ fn assert_full(client: &Client, result: Result<(), Error>) {
     assert!(left.iter().all(|name| !name.ends_with(".tmp")), "{left:?}");
 }
 
-/// Writes one record after the other, each queued before the writer is done with the one before, on threads whose
+/// Writes one record after the other, each queued before the writer is done with the one before, in a runtime whose
 /// only thread is that writer's: whatever was to be done behind a commit is not done before the last. Calls
 /// `before` with the turn before each is queued. Ends with the first that fails.
 fn write_in_a_row(
@@ -38,28 +39,28 @@ fn write_in_a_row(
     turns: usize,
     before: impl Fn(usize) + Send + Sync + 'static,
 ) -> Result<(), Error> {
-    let threads = Threads::new(1);
+    let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
     let (sender, outcome) = mpsc::channel();
-    queue(store.processes.clone(), threads, 0..turns, Arc::new(before), sender);
+    queue(store.processes.clone(), runtime.handle().clone(), 0..turns, Arc::new(before), sender);
     outcome.recv().unwrap()
 }
 
 fn queue(
     file: Arc<DataFile<Process>>,
-    threads: Threads,
+    runtime: Handle,
     mut turns: Range<usize>,
     before: Arc<dyn Fn(usize) + Send + Sync>,
     sender: mpsc::Sender<Result<(), Error>>,
 ) {
     let Some(turn) = turns.next() else { return sender.send(Ok(())).unwrap() };
     before(turn);
-    let (next, after) = (file.clone(), threads.clone());
+    let (next, after) = (file.clone(), runtime.clone());
     let done = move |result: Result<_, Error>| match result {
         Ok(_) => queue(next, after, turns, before, sender),
         Err(error) => sender.send(Err(error)).unwrap(),
     };
     let record = put(&process(&format!("n{turn}"), "running", turn));
-    file.submit(&threads, Batch::new(vec![record], WriteOptions::default(), done));
+    file.submit(&runtime, Batch::new(vec![record], WriteOptions::default(), done));
 }
 
 #[test]

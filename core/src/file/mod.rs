@@ -31,7 +31,7 @@ use crate::fs::FileSystem;
 use crate::records::Record;
 use crate::records::content::Content;
 use crate::records::draft::Mutation;
-use crate::threads::{Threads, guarded};
+use crate::threads::{self, guarded};
 
 /// How often a commit may lose its lock. Nobody deletes lock files for ever, but a file system may say so.
 const MOST_LOST_LOCKS: usize = 64;
@@ -115,11 +115,11 @@ impl<R: Record> DataFile<R> {
         self.state.journal_size()
     }
 
-    /// Queues a batch for the writer, which runs on one of these threads. Batches are applied in the order of these calls.
-    pub fn submit(self: &Arc<Self>, threads: &Threads, batch: Batch<R>) {
+    /// Queues a batch for the writer, which runs on `runtime`. Batches are applied in the order of these calls.
+    pub fn submit(self: &Arc<Self>, runtime: &tokio::runtime::Handle, batch: Batch<R>) {
         if self.enqueue(batch) {
             let file = self.clone();
-            threads.spawn(move |started| match started {
+            threads::spawn(runtime, move |started| match started {
                 Ok(()) => file.write_queued(),
                 Err(error) => file.refuse_queued(&error),
             });
@@ -156,10 +156,10 @@ impl<R: Record> DataFile<R> {
                 return;
             }
             if self.state.retired.are_left()
-                && let Some(threads) = Threads::current()
+                && let Ok(runtime) = tokio::runtime::Handle::try_current()
             {
                 let retired = self.state.retired.clone();
-                threads.spawn(move |_| retired.free());
+                threads::spawn(&runtime, move |_| retired.free());
             }
             let mut settling = None;
             match guarded(|| self.commit_group(&mut group, &mut settling)) {
@@ -187,9 +187,9 @@ impl<R: Record> DataFile<R> {
             state.checkpoint_behind();
             folding.store(false, Ordering::Release);
         };
-        match Threads::current() {
-            Some(threads) => threads.spawn(move |_| fold()),
-            None => fold(),
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => threads::spawn(&runtime, move |_| fold()),
+            Err(_) => fold(),
         }
     }
 

@@ -23,16 +23,16 @@ fn ids(file: &DataFile<Process>) -> Vec<String> {
     content.records().iter().map(|record| String::from_utf8(record.id().to_vec()).unwrap()).collect()
 }
 
-/// Threads that run what is submitted.
-fn threads() -> Threads {
-    Threads::new(8)
+/// A runtime whose threads run what is submitted. Nothing else runs on it.
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().build().unwrap()
 }
 
 #[test]
 fn batches_are_applied_in_the_order_of_the_calls() {
     let dir = tempfile::tempdir().unwrap();
     let file = open(dir.path());
-    let threads = threads();
+    let runtime = runtime();
     let (sender, told) = mpsc::channel();
     for number in 0..200 {
         let sender = sender.clone();
@@ -41,7 +41,7 @@ fn batches_are_applied_in_the_order_of_the_calls() {
             sender.send(number).unwrap();
         };
         let batch = Batch::new(vec![put(&format!("p{number}"))], WriteOptions::default(), done);
-        file.submit(&threads, batch);
+        file.submit(runtime.handle(), batch);
     }
     let order: Vec<i32> = told.iter().take(200).collect();
     assert_eq!(order, (0..200).collect::<Vec<_>>());
@@ -52,7 +52,7 @@ fn batches_are_applied_in_the_order_of_the_calls() {
 fn what_is_queued_while_one_commit_runs_shares_the_next_one() {
     let dir = tempfile::tempdir().unwrap();
     let file = open(dir.path());
-    let threads = threads();
+    let runtime = runtime();
     let (sender, told) = mpsc::channel();
     let batch = |id: String| {
         let sender = sender.clone();
@@ -63,9 +63,9 @@ fn what_is_queued_while_one_commit_runs_shares_the_next_one() {
     // Nobody has to be quick here: the first callback holds the writer up until the others are queued.
     let (queued, all_queued) = mpsc::channel::<()>();
     let held = Batch::new(vec![put("first")], WriteOptions::default(), move |_| all_queued.recv().unwrap());
-    file.submit(&threads, held);
+    file.submit(runtime.handle(), held);
     for number in 0..100 {
-        file.submit(&threads, batch(format!("p{number}")));
+        file.submit(runtime.handle(), batch(format!("p{number}")));
     }
     queued.send(()).unwrap();
     let commits: Vec<CommitStats> = told.iter().take(100).collect();
@@ -92,7 +92,7 @@ fn a_mutation_that_is_refused_rejects_alone() {
 fn a_callback_that_panics_keeps_nobody_else_from_being_told() {
     let dir = tempfile::tempdir().unwrap();
     let file = open(dir.path());
-    let threads = threads();
+    let runtime = runtime();
     let (sender, told) = mpsc::channel();
     for broken in [true, false, true, false] {
         let sender = sender.clone();
@@ -102,7 +102,7 @@ fn a_callback_that_panics_keeps_nobody_else_from_being_told() {
             }
             sender.send(receipt.is_ok()).unwrap();
         };
-        file.submit(&threads, Batch::new(vec![put("p")], WriteOptions::default(), done));
+        file.submit(runtime.handle(), Batch::new(vec![put("p")], WriteOptions::default(), done));
     }
     for _ in 0..2 {
         assert_eq!(told.recv_timeout(Duration::from_secs(10)), Ok(true));
@@ -111,11 +111,11 @@ fn a_callback_that_panics_keeps_nobody_else_from_being_told() {
     std::fs::write(file.path(), "[").unwrap();
     let broken =
         Batch::new(vec![put("q")], WriteOptions::default(), |_| std::panic::resume_unwind(Box::new("again")));
-    file.submit(&threads, broken);
+    file.submit(runtime.handle(), broken);
     std::fs::write(file.path(), "[]").unwrap();
     let (sender, told) = mpsc::channel();
     let done = move |receipt: Result<Receipt<Process>, Error>| sender.send(receipt.is_ok()).unwrap();
-    file.submit(&threads, Batch::new(vec![put("r")], WriteOptions::default(), done));
+    file.submit(runtime.handle(), Batch::new(vec![put("r")], WriteOptions::default(), done));
     assert_eq!(told.recv_timeout(Duration::from_secs(10)), Ok(true));
 }
 
@@ -123,12 +123,13 @@ fn a_callback_that_panics_keeps_nobody_else_from_being_told() {
 fn a_batch_for_which_the_system_has_no_thread_is_rejected_and_the_next_one_is_written() {
     let dir = tempfile::tempdir().unwrap();
     let file = open(dir.path());
-    let refusing = crate::threads::refused();
+    // No address space is as large as this stack.
+    let refusing = tokio::runtime::Builder::new_current_thread().thread_stack_size(1 << 48).build().unwrap();
     let (sender, told) = mpsc::channel();
-    for (threads, id) in [(&refusing, "p1"), (&refusing, "p2"), (&threads(), "p3")] {
+    for (runtime, id) in [(&refusing, "p1"), (&refusing, "p2"), (&runtime(), "p3")] {
         let sender = sender.clone();
         let done = move |receipt: Result<Receipt<Process>, Error>| sender.send(receipt.is_ok()).unwrap();
-        file.submit(threads, Batch::new(vec![put(id)], WriteOptions::default(), done));
+        file.submit(runtime.handle(), Batch::new(vec![put(id)], WriteOptions::default(), done));
         assert_eq!(told.recv_timeout(Duration::from_secs(10)), Ok(id == "p3"));
     }
     assert_eq!(ids(&file), ["p3"]);
