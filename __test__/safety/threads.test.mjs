@@ -32,8 +32,9 @@ async function runLimited(body) {
     const allowThreads = () => new Promise((resolve) => lifter.on('close', resolve).stdin.end('now\\n'));
     const outcome = (promise) => promise.then(() => 'done', ({ code, syscall }) => code + ' ' + syscall);
     const tell = async (promise) => console.log(await outcome(promise));`;
-  const { code, signal, stdout } = await runNode(withStore(limits + body), [dir], asUser);
-  expect({ code, signal }).toEqual({ code: 0, signal: null });
+  const { code, signal, stdout, stderr } = await runNode(withStore(limits + body), [dir], asUser);
+  // Nothing but the calls tells of it.
+  expect({ code, signal, stderr }).toEqual({ code: 0, signal: null, stderr: '' });
   return stdout.trim().split('\n');
 }
 

@@ -1,9 +1,10 @@
 //! Work on the threads of a runtime, where the system may have none left.
 
+use std::cell::Cell;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, Once, PoisonError};
 
 use tokio::runtime::Handle;
 
@@ -21,13 +22,35 @@ pub fn spawn(runtime: &Handle, work: impl FnOnce(Result<(), Error>) + Send + 'st
         }
     };
     // tokio panics, and leaves the task in its queue, for a thread that may come.
-    let started = catch_unwind(AssertUnwindSafe(|| drop(runtime.spawn_blocking(task))));
+    let started = quietly(|| drop(runtime.spawn_blocking(task)));
     if started.is_err()
         && let Some(work) = take(&work)
     {
         let refusal = io::Error::new(io::ErrorKind::WouldBlock, "the system has no thread left");
         work(Err(refusal).context("spawn", Path::new("thread")));
     }
+}
+
+thread_local! {
+    /// Whether a panic of this thread is expected, and says nothing to anybody.
+    static QUIET: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Catches a panic before it is printed. All other panics are told as ever.
+fn quietly(work: impl FnOnce()) -> std::thread::Result<()> {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let others = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if !QUIET.get() {
+                others(info);
+            }
+        }));
+    });
+    QUIET.set(true);
+    let done = catch_unwind(AssertUnwindSafe(work));
+    QUIET.set(false);
+    done
 }
 
 /// Turns a panic into an error: nothing of a batch is visible before its rename, so nothing is half done.

@@ -26,14 +26,8 @@ use crate::file::state::{State, lock};
 use crate::fs::Stamp;
 use crate::records::Record;
 
-/// The pauses between looks for a file that was there.
-const WAITS: [Duration; 5] = [
-    Duration::from_millis(5),
-    Duration::from_millis(10),
-    Duration::from_millis(20),
-    Duration::from_millis(40),
-    Duration::from_millis(80),
-];
+/// The pauses between looks for a file that was there: short ones, so that one that comes and goes is met.
+const WAITS: [Duration; 31] = [Duration::from_millis(5); 31];
 
 /// "No such device", on all systems whose files tell their device.
 const ENODEV: i32 = 19;
