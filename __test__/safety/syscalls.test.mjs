@@ -7,6 +7,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { FileProcessStore } from '../../index.js';
 import { MUTATIONS, Trials, inParallel } from '../faults/trials.mjs';
 import { runVictim, whyNoTracing } from '../faults/victim.mjs';
+import { isJournaled } from '../mode.mjs';
 import { sample, tempDir } from '../support.mjs';
 import { skipIf } from './needs.mjs';
 
@@ -59,7 +60,8 @@ describe('the sequence of a commit', () => {
     expect(short.slice(synced + 1).filter((text) => /^p?write/.test(text))).toEqual([]);
   });
 
-  test('of a large file has the disk begin while the rest is written', async (context) => {
+  // Files that are replaced: appends are in journal.test.mjs.
+  test.skipIf(isJournaled)('of a large file has the disk begin while the rest is written', async (context) => {
     skipIf(reason, context);
     const of = (length) => ['b', 'c', 'd'].map((id) => sample(id, { fullPrompt: 'x'.repeat(length) }));
     const ofTmp = ({ short }) => {
@@ -87,7 +89,7 @@ describe('the sequence of a commit', () => {
   });
 });
 
-describe('a kill at each system call', () => {
+describe.skipIf(isJournaled)('a kill at each system call', () => {
   test.for(['the first add in a directory that is not there', 'an update in a file'])(
     'of %s leaves the old file or the new one, and the next write works',
     { timeout: 120_000 },
