@@ -61,25 +61,28 @@ describe('the sequence of a commit', () => {
   });
 
   // Files that are replaced: appends are in journal.test.mjs.
-  test.skipIf(isJournaled)('of a large file has the disk begin while the rest is written', async (context) => {
-    skipIf(reason, context);
-    const of = (length) => ['b', 'c', 'd'].map((id) => sample(id, { fullPrompt: 'x'.repeat(length) }));
-    const ofTmp = ({ short }) => {
-      const calls = short.filter((text) => text.includes('*.tmp>')).map((text) => text.match(/^\w+/)[0]);
-      return calls.join(' ');
-    };
-    const large = await sequence({}, of(300_000));
-    expect(ofTmp(large)).toMatch(/^openat (writev fadvise64 )+writev fsync openat close$/);
-    // A page that is written to once more would go to the disk twice.
-    const begun = large.short.flatMap(
-      (text) => text.match(/^fadvise64\(.*>, (\d+), (\d+), /)?.slice(1) ?? [],
-    );
-    expect(begun.length).toBeGreaterThan(0);
-    for (const number of begun) expect(Number(number) % 65_536).toBe(0);
-    expect(ofTmp(await sequence({ durable: false }, of(300_000)))).toBe('openat writev openat close');
-    // There is little to begin with.
-    expect(ofTmp(await sequence({}, of(100_000)))).toBe('openat writev fsync openat close');
-  });
+  test.skipIf(isJournaled)(
+    'of a large file has the disk begin while the rest is written',
+    async (context) => {
+      skipIf(reason, context);
+      const of = (length) => ['b', 'c', 'd'].map((id) => sample(id, { fullPrompt: 'x'.repeat(length) }));
+      const ofTmp = ({ short }) => {
+        const calls = short.filter((text) => text.includes('*.tmp>')).map((text) => text.match(/^\w+/)[0]);
+        return calls.join(' ');
+      };
+      const large = await sequence({}, of(300_000));
+      expect(ofTmp(large)).toMatch(/^openat (writev fadvise64 )+writev fsync openat close$/);
+      // A page that is written to once more would go to the disk twice.
+      const begun = large.short.flatMap(
+        (text) => text.match(/^fadvise64\(.*>, (\d+), (\d+), /)?.slice(1) ?? [],
+      );
+      expect(begun.length).toBeGreaterThan(0);
+      for (const number of begun) expect(Number(number) % 65_536).toBe(0);
+      expect(ofTmp(await sequence({ durable: false }, of(300_000)))).toBe('openat writev openat close');
+      // There is little to begin with.
+      expect(ofTmp(await sequence({}, of(100_000)))).toBe('openat writev fsync openat close');
+    },
+  );
 
   test('has no sync with durable: false', async (context) => {
     skipIf(reason, context);
