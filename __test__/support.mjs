@@ -170,7 +170,7 @@ export function runNode(source, args = [], options = {}) {
   });
 }
 
-function startNode(source, args, options) {
+export function startNode(source, args, options = {}) {
   const entry = new URL('../index.js', import.meta.url).href;
   const prelude = `const entry = ${JSON.stringify(entry)}; const args = ${JSON.stringify(args)};\n`;
   // Options of the test runner's own process must not reach the child.

@@ -14,7 +14,7 @@ import { constants } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { FileProcessStore, ensureDataDir } from '../index.js';
-import { dataState, freshStore, idsOf, rejection, sample, tempDir } from './support.mjs';
+import { dataState, freshStore, idsOf, rejection, runNode, sample, startNode, tempDir } from './support.mjs';
 
 const isWindows = process.platform === 'win32';
 const isRoot = process.getuid?.() === 0;
@@ -224,6 +224,46 @@ describe.skipIf(!hasFlock)('the lock', () => {
     const { release } = await holdLocks(dir);
     expect((await rejection(store.addProcess(sample('b')))).code).toBe('ERR_STORE_LOCKED');
     await release();
+    await store.addProcess(sample('b'));
+    expect(idsOf(await store.getAllProcesses())).toEqual(['a', 'b']);
+  });
+
+  test('that is waited for in vain keeps no process alive, and no worker', async () => {
+    const { store, dir } = freshStore();
+    await store.addProcess(sample('a'));
+    const { release } = await holdLocks(dir);
+    const refused = `
+      const { FileProcessStore } = await import(entry);
+      const store = new FileProcessStore({ dataDir: args[0], lockTimeoutMs: 50 });
+      await store.removeProcess('a').catch(({ code }) => console.log(code));`;
+    const ended = { code: 0, signal: null, stderr: '' };
+    for (const rest of ['', 'await store.close();', `store.removeProcess('a'); process.exit(0);`]) {
+      const outcome = await runNode(refused + rest, [dir]);
+      expect(outcome).toEqual({ ...ended, stdout: 'ERR_STORE_LOCKED\n' });
+    }
+    // The addon is the worker's alone, and the lock comes when the worker is gone.
+    const aboutWorker = `
+      const { Worker } = await import('node:worker_threads');
+      const source = 'const entry = ' + JSON.stringify(entry) + '; const args = ' + JSON.stringify(args) + ';';
+      const code = source + '(async () => {' + ${JSON.stringify(refused)} + '})()';
+      const worker = new Worker(code, { eval: true, stdout: false });
+      await new Promise((resolve) => worker.on('exit', resolve));
+      console.log('gone');
+      await new Promise((resolve) => process.stdin.once('data', resolve));
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      process.exit(0);`;
+    const child = startNode(aboutWorker, [dir]);
+    onTestFinished(() => child.kill('SIGKILL'));
+    let stdout = '';
+    const gone = new Promise((resolve) => {
+      child.stdout.on('data', (text) => (stdout += text).includes('gone') && resolve());
+      child.on('close', resolve);
+    });
+    await gone;
+    await release();
+    child.stdin.write('\n');
+    const [code, signal] = await new Promise((resolve) => child.on('close', (...end) => resolve(end)));
+    expect({ code, signal, stdout }).toEqual({ code: 0, signal: null, stdout: 'ERR_STORE_LOCKED\ngone\n' });
     await store.addProcess(sample('b'));
     expect(idsOf(await store.getAllProcesses())).toEqual(['a', 'b']);
   });

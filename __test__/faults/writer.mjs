@@ -43,6 +43,16 @@ export function startWriter(ledger, { spawnOptions, ...task }) {
     ledger,
     child,
     ended,
+    /** Resolves when it has called its first mutation, or the process has ended. */
+    starts() {
+      const first = ledger.settled + 1;
+      const started = new Promise((resolve) => {
+        const look = () => Math.max(ledger.started, ledger.acknowledged) >= first && resolve();
+        waiting.push(look);
+        look();
+      });
+      return Promise.race([started, ended]);
+    },
     /** Resolves when so many mutations in all are acknowledged, or the process has ended. */
     acknowledges(count) {
       const reached = new Promise((resolve) => {

@@ -19,6 +19,8 @@ const whyNot = await (async () => {
   return code === 0 ? undefined : 'another user can not run Node on this folder';
 })();
 
+const whyNoFlock = spawnSync('flock', ['--version']).status === 0 ? undefined : 'flock is not installed';
+
 /** Runs the body between `forbidThreads` and `allowThreads`, and returns what it has printed. */
 async function runLimited(body) {
   const dir = tempDir();
@@ -61,4 +63,22 @@ test('a store that has its threads works with them alone, on large files too', a
     console.log(String(await store.getProcessIds()));
     await allowThreads();`);
   expect(lines).toEqual(['done', 'a,b,c']);
+});
+
+test('a lock that somebody else holds is waited for without a thread for that', async (context) => {
+  skipIf(whyNot ?? whyNoFlock, context);
+  const lines = await runLimited(`
+    await store.addProcess(sample('a'));
+    const lock = args[0] + '/processes.json.lock';
+    const holder = spawn('flock', [lock, '-c', 'echo held; exec cat'], { stdio: ['pipe', 'pipe', 'inherit'] });
+    await new Promise((resolve) => holder.stdout.once('data', resolve));
+    const impatient = new FileProcessStore({ dataDir: args[0], lockTimeoutMs: 50 });
+    forbidThreads();
+    await tell(impatient.addProcess(sample('b')));
+    const patient = store.addProcess(sample('c'));
+    holder.stdin.end();
+    await tell(patient);
+    console.log(String(await store.getProcessIds()));
+    await allowThreads();`);
+  expect(lines).toEqual(['ERR_STORE_LOCKED undefined', 'done', 'a,c']);
 });

@@ -256,3 +256,116 @@ fn the_lock_file_is_never_removed_by_the_store() {
     assert!(removed.is_empty(), "{removed:?}");
     assert!(client.content(Path::new(LOCK)).is_some());
 }
+
+/// How many threads have begun to wait for a lock.
+fn waiting_threads(client: &Client) -> usize {
+    client.calls().iter().filter(|call| call.op == Op::Lock).count()
+}
+
+#[test]
+fn one_thread_waits_for_a_lock_however_many_want_it_and_give_up() {
+    let client = Start::Filled.client();
+    let store = open(&client);
+    let held = hold(&client);
+    thread::scope(|scope| {
+        let store = &store;
+        for turn in 0..10 {
+            scope.spawn(move || {
+                let result = Step::Add.run_with(store, turn, patient(20));
+                assert!(matches!(result, Err(Error::Locked { .. })), "{result:?}");
+                let result = store.processes.recover(patient(20));
+                assert!(matches!(result, Err(Error::Locked { .. })), "{result:?}");
+            });
+        }
+    });
+    Step::Add.run_with(&store, 0, patient(0)).unwrap_err();
+    assert!(waiting_threads(&client) <= 1);
+    drop(held);
+    // What the thread gets now nobody wants: others have it as soon as it is free again.
+    Step::Add.run_with(&open(&client.another()), 1, patient(60_000)).unwrap();
+    Step::Add.run_with(&store, 2, patient(60_000)).unwrap();
+}
+
+#[test]
+fn whoever_has_no_time_to_wait_has_no_thread_wait() {
+    let client = Start::Filled.client();
+    let _held = hold(&client);
+    Step::Add.run_with(&open(&client), 1, patient(0)).unwrap_err();
+    assert_eq!(waiting_threads(&client), 0);
+}
+
+#[test]
+fn all_of_one_process_who_want_a_lock_get_it_when_it_is_free() {
+    let client = Start::Filled.client();
+    let store = open(&client);
+    let held = hold(&client);
+    thread::scope(|scope| {
+        for turn in 0..4 {
+            let store = &store;
+            scope.spawn(move || Step::Add.run_with(store, turn, patient(60_000)).unwrap());
+            scope.spawn(move || assert!(store.processes.recover(patient(60_000)).unwrap().backup.is_none()));
+        }
+        thread::sleep(Duration::from_millis(50));
+        drop(held);
+    });
+    assert_eq!(store.processes.read().unwrap().records().len(), 6);
+}
+
+/// People delete the lock file because its holder hangs, and they mean those who wait already as well.
+#[test]
+fn who_waits_at_a_lock_file_that_is_deleted_goes_on_with_the_new_one() {
+    let client = Start::Filled.client();
+    let hanging = hold(&client);
+    let store = open(&client);
+    thread::scope(|scope| {
+        let waiter = scope.spawn(|| Step::Add.run_with(&store, 1, patient(60_000)));
+        thread::sleep(Duration::from_millis(50));
+        client.remove_file(Path::new(LOCK));
+        waiter.join().unwrap().unwrap();
+    });
+    // The thread waits at the old file still, and a new one is waited for without it.
+    let held = hold(&client);
+    thread::scope(|scope| {
+        let waiter = scope.spawn(|| Step::Add.run_with(&store, 2, patient(60_000)));
+        thread::sleep(Duration::from_millis(50));
+        drop(held);
+        waiter.join().unwrap().unwrap();
+    });
+    assert!(waiting_threads(&client) <= 1);
+    drop(hanging);
+    Step::Add.run_with(&store, 3, patient(60_000)).unwrap();
+}
+
+#[test]
+fn a_file_that_is_linked_elsewhere_meanwhile_is_written_where_it_is_now() {
+    let client = Start::Filled.client();
+    let store = open(&client);
+    let held = hold(&client);
+    thread::scope(|scope| {
+        let waiter = scope.spawn(|| Step::Add.run_with(&store, 1, patient(60_000)));
+        thread::sleep(Duration::from_millis(50));
+        let file = Path::new("/home/user/data/processes.json");
+        let elsewhere = Path::new("/home/user/elsewhere.json");
+        client.rename_file(file, elsewhere);
+        client.link(file, elsewhere);
+        drop(held);
+        waiter.join().unwrap().unwrap();
+        assert_eq!(store.processes.read().unwrap().records().len(), 3);
+        assert!(client.names_in(Path::new("/home/user")).contains(&"elsewhere.json.lock".to_owned()));
+    });
+}
+
+#[test]
+fn a_wait_that_fails_is_the_systems_error() {
+    let client = Start::Filled.client();
+    let store = open(&client);
+    let _held = hold(&client);
+    let calls = {
+        Step::Add.run_with(&store, 1, patient(0)).unwrap_err();
+        client.calls()
+    };
+    // One stat more tells which file it is; the wait comes next.
+    client.fail(calls.len() + 1, Failure::Errno(37), Reach::Once);
+    let result = Step::Add.run_with(&store, 1, patient(60_000));
+    assert!(matches!(result, Err(Error::System { syscall: "flock", os: Some(37), .. })), "{result:?}");
+}

@@ -5,6 +5,7 @@
 import { away } from './away.mjs';
 import { connections } from './connections.mjs';
 import { core } from './core.mjs';
+import { crowd } from './crowd.mjs';
 import { damage } from './damage.mjs';
 import { kill } from './kill.mjs';
 import { lock } from './lock.mjs';
@@ -19,7 +20,7 @@ import { workers } from './workers.mjs';
 /** Those that write take whether the stores have a journal. */
 const withJournal = (scenario) => (tally) => scenario(tally, { journal: true });
 const WRITING = { kill, syscalls, lock, workers, model, power };
-const SCENARIOS = { core, plain, away, connections, damage };
+const SCENARIOS = { core, crowd, plain, away, connections, damage };
 for (const [name, scenario] of Object.entries(WRITING)) {
   SCENARIOS[name] = scenario;
   SCENARIOS[`${name}-journal`] = withJournal(scenario);

@@ -60,6 +60,11 @@ impl<R: Record> Batch<R> {
         self.waiting_since.elapsed() >= self.options.lock_timeout
     }
 
+    /// How much longer it waits.
+    pub(crate) fn left(&self) -> Duration {
+        self.options.lock_timeout.saturating_sub(self.waiting_since.elapsed())
+    }
+
     /// Tells the caller. A callback that panics harms nobody else.
     pub(crate) fn tell(self, result: Result<Receipt<R>, Error>) {
         let _ = catch_unwind(AssertUnwindSafe(|| (self.done)(result)));

@@ -31,7 +31,7 @@ use std::time::{Duration, Instant};
 use crate::error::{Context, Error};
 use crate::file::batch::{Batch, CommitStats, Receipt};
 use crate::file::journal::{Appended, Identity};
-use crate::file::lock::{self, Lock};
+use crate::file::lock::{self, Attempt, Lock};
 use crate::file::pin::Pin;
 use crate::file::snapshot::Snapshot;
 use crate::file::state::{State, View};
@@ -105,19 +105,23 @@ impl<R: Record> State<R> {
     /// The lock of a file that is there.
     pub(crate) fn wait_for_turn(&self, timeout: Duration) -> Result<Option<Turn>, Error> {
         let began = Instant::now();
+        let left = || timeout.checked_sub(began.elapsed()).filter(|left| !left.is_zero());
+        let mut wanting = None;
+        let mut got = None;
         loop {
             let target = place::resolve(&*self.fs, &self.path)?;
             if self.find(&target, false)?.is_none() {
                 return Ok(None);
             }
             let path = lock::path_for(&target);
-            if let Some(lock) = Lock::try_acquire(&*self.fs, &target)? {
-                return Ok(Some(Turn { lock, target }));
-            }
-            if began.elapsed() >= timeout {
+            let failed = match Lock::take_or_try(got, &*self.fs, &target)? {
+                Attempt::Held(lock) => return Ok(Some(Turn { lock, target })),
+                failed => failed,
+            };
+            if left().is_none() {
                 return Err(Error::Locked { path, waited: began.elapsed() });
             }
-            lock::pause(began.elapsed());
+            got = wanting.get_or_insert_with(|| self.waiter.want()).wait(failed, left)?;
         }
     }
 

@@ -5,11 +5,10 @@
 
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use crate::error::{Context, Error};
 use crate::file::{access, place};
-use crate::fs::{File, FileSystem};
+use crate::fs::{File, FileSystem, Stamp};
 
 /// The held lock. Dropping it frees it.
 #[derive(Debug)]
@@ -24,35 +23,72 @@ pub(crate) fn path_for(file: &Path) -> PathBuf {
     place::beside(file, ".lock")
 }
 
-/// Waits a little before the next try.
-pub(crate) fn pause(waited: Duration) {
-    std::thread::sleep(interval(waited, place::random()));
+/// What came of trying to take the lock.
+#[derive(Debug)]
+pub(crate) enum Attempt {
+    /// It is held now.
+    Held(Lock),
+    /// Somebody else holds it.
+    Busy(Busy),
+    /// Somebody has just deleted its file.
+    Gone,
 }
 
-/// A random while, so that processes that wait for each other don't keep step. The lock knows no order: whoever tries
-/// first when it is freed has it, and where several write without a pause, somebody would now and then have no luck for
-/// many seconds. So those who have waited longer try more often than those who have just come.
-fn interval(waited: Duration, random: u64) -> Duration {
-    const EACH: u128 = 250;
-    let eagerness = (1 + waited.as_millis() / EACH).min(16) as u64;
-    Duration::from_micros((300 + random % 1500) / eagerness)
+/// A lock file whose lock somebody else holds.
+#[derive(Debug)]
+pub(crate) struct Busy {
+    file: Box<dyn File>,
+    path: PathBuf,
+}
+
+/// Which file it is whose lock is waited for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Identity {
+    path: PathBuf,
+    dev: u64,
+    ino: u64,
+}
+
+impl Busy {
+    pub fn identity(&self) -> Result<Identity, Error> {
+        let Stamp { dev, ino, .. } = self.file.stat().context("fstat", &self.path)?.stamp;
+        Ok(Identity { path: self.path.clone(), dev, ino })
+    }
+
+    /// Waits until the lock is free, for ever if need be. Its file may not be at its path any more then.
+    pub fn wait(self) -> Result<Lock, Error> {
+        self.file.lock().context("flock", &self.path)?;
+        Ok(Lock { file: self.file, path: self.path })
+    }
 }
 
 impl Lock {
-    /// Tries once to get that of a data file; `None` if somebody else holds it, or has just deleted its file.
-    pub fn try_acquire(fs: &dyn FileSystem, data: &Path) -> Result<Option<Lock>, Error> {
+    /// Tries once to get that of a data file.
+    pub fn try_acquire(fs: &dyn FileSystem, data: &Path) -> Result<Attempt, Error> {
         let path = path_for(data);
         let file = match open(fs, &path, data) {
             // ERROR_SHARING_VIOLATION: somebody is about to delete it.
-            Err(error) if cfg!(windows) && error.raw_os_error() == Some(32) => return Ok(None),
+            Err(error) if cfg!(windows) && error.raw_os_error() == Some(32) => return Ok(Attempt::Gone),
             opened => opened.context("open", &path).map_err(place::too_long)?,
         };
         if !file.try_lock().context("flock", &path)? {
-            return Ok(None);
+            return Ok(Attempt::Busy(Busy { file, path }));
         }
         let lock = Lock { file, path };
         // Deleted between our opening and locking it: the next one who comes locks another file.
-        Ok(lock.is_at_its_path(fs)?.then_some(lock))
+        Ok(if lock.is_at_its_path(fs)? { Attempt::Held(lock) } else { Attempt::Gone })
+    }
+
+    /// Takes a lock that was waited for, if it is that of this data file, and tries once if not.
+    pub fn take_or_try(got: Option<Lock>, fs: &dyn FileSystem, data: &Path) -> Result<Attempt, Error> {
+        match got {
+            // Whoever waits at a deleted file gets its lock in the end, too, and it is worth nothing.
+            Some(lock) if lock.path == path_for(data) && lock.is_at_its_path(fs)? => Ok(Attempt::Held(lock)),
+            other => {
+                drop(other);
+                Lock::try_acquire(fs, data)
+            }
+        }
     }
 
     /// Whether the path still leads to the file that is locked. If not, another writer may hold a lock

@@ -15,6 +15,7 @@ pub(crate) mod place;
 mod retired;
 pub(crate) mod snapshot;
 pub(crate) mod state;
+mod waiter;
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -25,7 +26,7 @@ use std::time::Instant;
 use crate::error::Error;
 use crate::file::batch::{Batch, CommitStats, Receipt, WriteOptions, reject};
 use crate::file::commit::{Committed, Settled, Turn};
-use crate::file::lock::{Lock, path_for, pause};
+use crate::file::lock::{Attempt, Lock, path_for};
 use crate::file::state::{State, lock};
 use crate::fs::FileSystem;
 use crate::records::Record;
@@ -139,7 +140,13 @@ impl<R: Record> DataFile<R> {
     fn enqueue(&self, batch: Batch<R>) -> bool {
         let mut queue = lock(&self.queue);
         queue.waiting.push_back(batch);
-        !std::mem::replace(&mut queue.writing, true)
+        let was_writing = std::mem::replace(&mut queue.writing, true);
+        drop(queue);
+        if was_writing {
+            // This one may be willing to wait for a shorter time than those before it.
+            self.state.waiter.call();
+        }
+        !was_writing
     }
 
     /// The writer: commits until the queue is empty.
@@ -282,12 +289,12 @@ impl<R: Record> DataFile<R> {
     /// in meanwhile join it. `None` where there is no file and no batch that would make one.
     fn acquire(&self, group: &mut Vec<Batch<R>>) -> Result<Option<Turn>, Error> {
         let fs = &*self.state.fs;
-        let began = Instant::now();
-        let mut is_first = true;
+        let mut wanting = None;
+        let mut got = None;
         loop {
             let target = place::resolve(fs, &self.state.path)?;
             if group.iter().any(Batch::creates) {
-                if is_first {
+                if wanting.is_none() {
                     // Before a directory or a lock file is made, which would take the place of what is only away.
                     self.state.find(&target, true)?;
                 }
@@ -297,23 +304,28 @@ impl<R: Record> DataFile<R> {
                 return Ok(None);
             }
             let path = path_for(&target);
-            if let Some(lock) = Lock::try_acquire(fs, &target)? {
-                if !is_first {
-                    // Who had the lock has made the file, if there was none.
-                    self.state.find(&target, true)?;
+            let failed = match Lock::take_or_try(got, fs, &target)? {
+                Attempt::Held(lock) => {
+                    if wanting.is_some() {
+                        // Who had the lock has made the file, if there was none.
+                        self.state.find(&target, true)?;
+                    }
+                    return Ok(Some(Turn { lock, target }));
                 }
-                return Ok(Some(Turn { lock, target }));
-            }
-            is_first = false;
-            self.join(group);
-            for batch in group.extract_if(.., |batch| batch.is_expired()) {
-                let waited = batch.waiting_since.elapsed();
-                batch.tell(Err(Error::Locked { path: path.clone(), waited }));
-            }
+                failed => failed,
+            };
+            let wanting = wanting.get_or_insert_with(|| self.state.waiter.want());
+            got = wanting.wait(failed, || {
+                self.join(group);
+                for batch in group.extract_if(.., |batch| batch.is_expired()) {
+                    let waited = batch.waiting_since.elapsed();
+                    batch.tell(Err(Error::Locked { path: path.clone(), waited }));
+                }
+                group.iter().map(Batch::left).min()
+            })?;
             if group.is_empty() {
                 return Ok(None);
             }
-            pause(began.elapsed());
         }
     }
 }

@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::error::{Context, Error, Unread};
 use crate::file::journal::{self, Hashing, Identity, Position};
-use crate::file::lock::Lock;
+use crate::file::lock::{Attempt, Lock};
 use crate::file::pin::Pin;
 use crate::file::place;
 use crate::file::retired::Retired;
 use crate::file::snapshot::Snapshot;
+use crate::file::waiter::Waiter;
 use crate::fs::{FileSystem, Stamp};
 use crate::json::input::Input;
 use crate::records::Record;
@@ -51,6 +52,8 @@ pub(crate) struct State<R> {
     pub(super) gone: AtomicBool,
     /// The file system that the file's directory was last found on.
     pub(super) home: Mutex<Option<u64>>,
+    /// Those who wait for a lock that somebody else holds.
+    pub waiter: Waiter,
     /// Whether the file is on a disk of this machine, as found when it was last read.
     pub(crate) local: AtomicBool,
     /// Whether the writer of this process is appending to the journal: so nobody else is, and what is known is current.
@@ -73,6 +76,7 @@ impl<R: Record> State<R> {
             refreshing: Mutex::new(()),
             gone: AtomicBool::new(false),
             home: Mutex::new(None),
+            waiter: Waiter::default(),
             local: AtomicBool::new(false),
             appending: AtomicBool::new(false),
             patience: AtomicU64::new(0),
@@ -289,7 +293,7 @@ impl<R: Record> State<R> {
         let Ok(target) = place::resolve(fs, path) else { return Ok(view) };
         // Where there is no lock to be had, as on a read-only disk, there is no writer either.
         let lock = Lock::try_acquire(fs, &target);
-        if self.appending.load(Ordering::Acquire) || matches!(lock, Ok(None)) {
+        if self.appending.load(Ordering::Acquire) || matches!(lock, Ok(Attempt::Busy(_) | Attempt::Gone)) {
             return Ok(view);
         }
         match journal::follow(fs, known, &view.content, true)? {

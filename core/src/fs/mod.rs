@@ -127,6 +127,9 @@ pub trait File: Debug + Send + Sync + io::Read {
     fn set_attribute(&self, name: &OsStr, value: &[u8]) -> io::Result<()>;
     /// Takes the exclusive advisory lock; false if somebody else holds it.
     fn try_lock(&self) -> io::Result<bool>;
+    /// Takes the exclusive advisory lock. Waits for it, for ever if need be, in the order in which the system has others
+    /// wait.
+    fn lock(&self) -> io::Result<()>;
     /// Whether any change that follows a stat of the file is certain to get another change time, however soon it
     /// comes. May change the file's change time, and so is only for a new file that nobody else knows.
     fn tells_each_change(&self) -> bool;

@@ -135,6 +135,16 @@ impl File for RealFile {
         }
     }
 
+    fn lock(&self) -> io::Result<()> {
+        loop {
+            match self.0.lock() {
+                // A signal of the program's own.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                locked => return locked,
+            }
+        }
+    }
+
     fn tells_each_change(&self) -> bool {
         has_multigrain_times(self).unwrap_or(false)
     }

@@ -6,7 +6,7 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use file_process_store_core::fs::{File, FileSystem, FileTime, Obstacle, Stat};
@@ -19,6 +19,8 @@ use super::world::{Found, OverOpenFiles, World};
 #[derive(Clone)]
 pub struct Client {
     world: Arc<Mutex<World>>,
+    /// Told when a file is closed, and so perhaps a lock free.
+    closing: Arc<Condvar>,
     /// States of the world between calls, where they are being recorded.
     states: Arc<Mutex<Option<Vec<World>>>>,
     own: Arc<Mutex<Own>>,
@@ -26,7 +28,8 @@ pub struct Client {
 
 impl Client {
     pub fn new(world: World) -> Self {
-        Client { world: Arc::new(Mutex::new(world)), states: Arc::default(), own: Arc::default() }
+        let world = Arc::new(Mutex::new(world));
+        Client { world, closing: Arc::default(), states: Arc::default(), own: Arc::default() }
     }
 
     /// Another process in the same world.
@@ -36,6 +39,15 @@ impl Client {
 
     pub fn world<T>(&self, look: impl FnOnce(&mut World) -> T) -> T {
         look(&mut self.world.lock().unwrap())
+    }
+
+    /// Waits until `is_so`, which may change as files are closed.
+    pub(super) fn wait_until(&self, mut is_so: impl FnMut(&mut World) -> bool) {
+        drop(self.closing.wait_while(self.world.lock().unwrap(), |world| !is_so(world)).unwrap());
+    }
+
+    pub(super) fn closed(&self) {
+        self.closing.notify_all();
     }
 
     /// Plans a failure of call number `at`, counted from now.

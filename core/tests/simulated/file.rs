@@ -39,6 +39,7 @@ impl OpenFile {
 impl Drop for OpenFile {
     fn drop(&mut self) {
         self.client.world(|world| world.closed(self.id, self.handle, self.writable));
+        self.client.closed();
     }
 }
 
@@ -184,14 +185,13 @@ impl File for OpenFile {
 
     fn try_lock(&self) -> io::Result<bool> {
         self.enter(Op::TryLock)?;
-        self.client.world(|world| {
-            let holder = &mut world.nodes[self.id].locked_by;
-            let free = holder.is_none_or(|holder| holder == self.handle);
-            if free {
-                *holder = Some(self.handle);
-            }
-            Ok(free)
-        })
+        self.client.world(|world| Ok(world.try_lock(self.id, self.handle)))
+    }
+
+    fn lock(&self) -> io::Result<()> {
+        self.enter(Op::Lock)?;
+        self.client.wait_until(|world| world.try_lock(self.id, self.handle));
+        Ok(())
     }
 
     fn tells_each_change(&self) -> bool {

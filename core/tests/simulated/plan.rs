@@ -30,6 +30,7 @@ pub enum Op {
     Attributes,
     SetAttribute,
     TryLock,
+    Lock,
 }
 
 #[derive(Clone, Debug)]

@@ -296,6 +296,11 @@ impl World {
         }
     }
 
+    /// Locks a file for a handle, unless another one has locked it.
+    pub fn try_lock(&mut self, id: Id, handle: u64) -> bool {
+        *self.nodes[id].locked_by.get_or_insert(handle) == handle
+    }
+
     pub fn content(&self, id: Id) -> io::Result<&[u8]> {
         match &self.nodes[id].body {
             Body::File { soft, .. } => Ok(soft),

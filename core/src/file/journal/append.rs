@@ -14,11 +14,11 @@ use super::lines::{self, Hashing, Identity};
 use super::{Position, path_for};
 use crate::error::{Context, Error};
 use crate::file::commit::Turn;
-use crate::file::lock;
 use crate::file::pin::Pin;
 use crate::file::place;
 use crate::file::snapshot::Snapshot;
 use crate::file::state::{State, View};
+use crate::file::waiter;
 use crate::fs::{File, Stat};
 use crate::memory;
 use crate::records::Record;
@@ -190,7 +190,9 @@ impl<R: Record> State<R> {
             if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 return Err(Error::Locked { path: path.into(), waited: began.elapsed() });
             }
-            lock::pause(began.elapsed());
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            let pause = waiter::pause(began.elapsed());
+            std::thread::sleep(left.map_or(pause, |left| pause.min(left)));
         }
         let stamp = file.stat().context("fstat", path)?.stamp;
         let is_known = known.stamp.is_some_and(|known| known == stamp);
