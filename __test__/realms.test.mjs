@@ -19,7 +19,7 @@ function loadInRealm() {
     const wrapped = `(function (exports, require, module) {${readFileSync(path, 'utf8')}\n})`;
     runInContext(wrapped, realm, { filename: path })(
       module.exports,
-      (name) => (/^\.\.?\/(?!native)/.test(name) ? load(require.resolve(name)) : require(name)),
+      (name) => (/^\.\.?\/(?!native)(?!.*\.json$)/.test(name) ? load(require.resolve(name)) : require(name)),
       module,
     );
     return module.exports;

@@ -212,11 +212,48 @@ impl<R: Record> State<R> {
         upto: u64,
         deadline: Option<Instant>,
     ) -> Result<Option<Writing>, Error> {
+        if known.sealed {
+            return self.note_anew(known, file, upto, deadline);
+        }
         let Some(mut journal) = self.write_to(known, deadline)? else { return Ok(None) };
         let note = lines::checkpoint(file, upto, known.seed());
         journal.append(&note, true)?;
         journal.position.fits = true;
         Ok(Some(journal))
+    }
+
+    /// The same where a sync of the journal has failed, and a later one could lie: a copy of it, with the note, takes its
+    /// place. Checksums know the journal's name, and so hold in the copy.
+    fn note_anew(
+        &self,
+        known: &Position,
+        file: Identity,
+        upto: u64,
+        deadline: Option<Instant>,
+    ) -> Result<Option<Writing>, Error> {
+        let path = &*known.path;
+        // Held until the copy is in place, so that nobody appends to what it replaces.
+        let Some(old) = self.write_to(known, deadline)? else { return Ok(None) };
+        let mut text = self.fs.open(path).and_then(|mut old| old.read_from(0)).context("read", path)?;
+        text.truncate(known.end as usize);
+        text.extend_from_slice(known.line_break().as_bytes());
+        text.extend_from_slice(lines::checkpoint(file, upto, known.seed()).as_bytes());
+        text.push(b'\n');
+        let tmp = place::unique_tmp(path);
+        let dir = place::parent(path);
+        let made = self.make(&tmp, path, &text, true);
+        if let Err(error) = made.and_then(|()| self.fs.rename(&tmp, path).context("rename", path)) {
+            let _ = self.fs.remove(&tmp);
+            return Err(error);
+        }
+        self.fs.sync_dir(dir).context("fsync", dir)?;
+        drop(old);
+        let stamp = place::stamp(&*self.fs, path)?;
+        let number = stamp.map_or((0, 0), |stamp| (stamp.dev, stamp.ino));
+        let end = text.len() as u64;
+        let copy =
+            Position { fits: true, sealed: false, end, is_open: false, number, stamp, ..known.clone() };
+        self.write_to(&copy, deadline)
     }
 
     /// Removes the journal of a data file that has just been made of all that could be kept of both.
