@@ -2,6 +2,7 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createContext, runInContext } from 'node:vm';
 import { expect, test } from 'vitest';
@@ -16,11 +17,13 @@ function loadInRealm() {
     const module = { exports: {} };
     modules.set(path, module);
     const require = createRequire(path);
-    const wrapped = `(function (exports, require, module) {${readFileSync(path, 'utf8')}\n})`;
+    const wrapped = `(function (exports, require, module, __filename, __dirname) {${readFileSync(path, 'utf8')}\n})`;
     runInContext(wrapped, realm, { filename: path })(
       module.exports,
       (name) => (/^\.\.?\/(?!native)(?!.*\.json$)/.test(name) ? load(require.resolve(name)) : require(name)),
       module,
+      path,
+      dirname(path),
     );
     return module.exports;
   };
