@@ -254,6 +254,56 @@ fn a_killed_process_leaves_a_whole_change_or_none_and_others_go_on() {
     println!("{kills} kills");
 }
 
+/// A process dies, another one goes on, and then the power goes: what the second was told is there.
+#[test]
+fn what_a_killed_process_left_half_done_costs_no_later_acknowledged_change() {
+    let mut judge = Judge::default();
+    // A journal is begun, appended to, ended by a write, and folded.
+    for (first, seconds) in [
+        (Act::Plain(Step::Add), vec![Act::Journaled(Step::Add)]),
+        (
+            Act::Journaled(Step::Add),
+            vec![Act::Journaled(Step::Add), Act::Plain(Step::Remove), Act::Checkpoint],
+        ),
+    ] {
+        for second in seconds {
+            for third in [Act::Journaled(Step::Merge), Act::Plain(Step::Add)] {
+                for at in 0.. {
+                    let (client, store, untouched) = prepared(Start::Filled, first);
+                    client.world(World::settle);
+                    client.fail(at, Failure::Kill, Reach::Once);
+                    let killed = second.run(&store, 1).is_err();
+                    if client.calls().len() <= at {
+                        assert!(!killed);
+                        break;
+                    }
+                    drop(store);
+                    client.world(|world| world.clock.step = 5 * MILLISECOND);
+                    let other = client.another();
+                    let before = state(&client).unwrap();
+                    client.record_states();
+                    third.run(&open(&other), 5).unwrap();
+                    let states = client.recorded_states();
+                    let after = state(&client).unwrap();
+                    // Nobody was told of the change whose process died: it may be there or not.
+                    let any = [untouched, before, after.clone()];
+                    let check = |judge: &mut Judge, world: &World, allowed: &[String]| {
+                        judge.check(world, allowed).unwrap_or_else(|why| {
+                            panic!("{first:?}, {second:?} killed at {at}, then {third:?}: {why}")
+                        });
+                    };
+                    // What was removed must not come back beside a newer file.
+                    if second == Act::Plain(Step::Remove) {
+                        states.iter().for_each(|world| check(&mut judge, world, &any));
+                    }
+                    check(&mut judge, &client.world(|world| world.clone()), &[after]);
+                }
+            }
+        }
+    }
+    println!("{} states of the disk", judge.judged);
+}
+
 #[test]
 fn no_journal_is_synced_again_after_a_sync_that_failed() {
     let (client, store, before) = prepared(Start::Filled, Act::Journaled(Step::Add));

@@ -58,6 +58,8 @@ pub(crate) struct State<R> {
     pub(crate) local: AtomicBool,
     /// Whether the writer of this process is appending to the journal: so nobody else is, and what is known is current.
     pub appending: AtomicBool,
+    /// The name of the journal whose place in the directory is certain, as this process has seen to.
+    pub placed: AtomicU64,
     /// How large the journal may get until the next checkpoint is tried, if one has failed, in bytes.
     pub patience: AtomicU64,
     /// What commits have replaced, until it is freed.
@@ -79,6 +81,7 @@ impl<R: Record> State<R> {
             waiter: Waiter::default(),
             local: AtomicBool::new(false),
             appending: AtomicBool::new(false),
+            placed: AtomicU64::new(0),
             patience: AtomicU64::new(0),
             retired: Arc::new(Retired::new()),
             renames_retried: AtomicUsize::new(0),

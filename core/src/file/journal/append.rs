@@ -7,7 +7,7 @@
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::lines::{self, Hashing, Identity};
@@ -42,6 +42,22 @@ pub(crate) struct Writing {
     pub position: Position,
 }
 
+/// A moment in which nobody else appends. It ends with this, whatever happens.
+struct Alone<'a>(&'a AtomicBool);
+
+impl<'a> Alone<'a> {
+    fn begin(flag: &'a AtomicBool) -> Self {
+        flag.store(true, Ordering::Release);
+        Alone(flag)
+    }
+}
+
+impl Drop for Alone<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
 impl<R: Record> State<R> {
     /// Appends what makes `content` differ from that of `base`.
     pub(crate) fn append(
@@ -65,15 +81,17 @@ impl<R: Record> State<R> {
             return Ok(Appended::Overtaken);
         }
         let group = lines::group(changes, position.seed())?;
-        // Until the group is told, what this process knows is all that there is to know.
-        self.appending.store(true, Ordering::Release);
-        let appended = journal.append(&group, durable);
-        if appended.is_ok() {
-            let journal = Some(journal.position.clone());
-            self.publish(View { content, file: base.file.clone(), journal });
+        // Whoever has put the journal in its place may have died before that was certain.
+        if durable && self.placed.load(Ordering::Acquire) != position.name {
+            place::sync_name(fs, &turn.target)?;
+            self.placed.store(position.name, Ordering::Release);
         }
-        self.appending.store(false, Ordering::Release);
-        appended.map(|()| Appended::Yes(group.len() as u64 + 1))
+        // Until the group is told, what this process knows is all that there is to know.
+        let _alone = Alone::begin(&self.appending);
+        journal.append(&group, durable)?;
+        let journal = Some(journal.position.clone());
+        self.publish(View { content, file: base.file.clone(), journal });
+        Ok(Appended::Yes(group.len() as u64 + 1))
     }
 
     /// Makes a journal with a first group.
@@ -104,7 +122,7 @@ impl<R: Record> State<R> {
         let group = lines::group(changes, lines::seed(name, head.len() as u64))?;
         let path = path_for(target);
         let tmp = place::unique_tmp(&path);
-        let mut text = head;
+        let (head, mut text) = (head.len() as u64, head);
         memory::append(&mut text, &group)?;
         memory::append(&mut text, "\n")?;
         let made = self.make(&tmp, target, text.as_bytes(), durable).and_then(|()| {
@@ -140,6 +158,7 @@ impl<R: Record> State<R> {
             name,
             fits: true,
             sealed: false,
+            head,
             end: text.len() as u64,
             is_open: false,
             is_pending: false,
@@ -156,6 +175,7 @@ impl<R: Record> State<R> {
         self.publish(View { content, file: Arc::new(snapshot), journal: Some(position) });
         if durable {
             place::sync_name(fs, target).map_err(Error::after_commit)?;
+            self.placed.store(name, Ordering::Release);
         }
         made
     }
@@ -201,6 +221,12 @@ impl<R: Record> State<R> {
 }
 
 impl Writing {
+    /// Leaves nothing but the head, durably: what has been removed may come back after a power loss.
+    pub fn empty(&mut self) -> std::io::Result<()> {
+        self.file.truncate(self.position.head)?;
+        self.file.sync_data()
+    }
+
     /// Appends a group and tells it to readers.
     pub fn append(&mut self, group: &str, durable: bool) -> Result<(), Error> {
         let path = self.position.path.clone();

@@ -158,6 +158,9 @@ impl<R: Record> State<R> {
                 self.publish(View { content: now.content.clone(), file: Arc::new(taken), journal });
             }
             place::sync_name(fs, target)?;
+            if let Some(known) = &self.known().journal {
+                self.placed.store(known.name, Ordering::Release);
+            }
             self.patience.store(0, Ordering::Relaxed);
             Ok(true)
         })();
@@ -267,11 +270,12 @@ impl<R: Record> State<R> {
     }
 
     /// Removes a journal of which everything is in the data file, durably.
-    pub(crate) fn end(&self, journal: Writing) {
-        // One that can't be removed is harmless: its last note says that nothing of it is to be applied. One that is
-        // removed must not come back after a power loss, beside a file that is newer than the one of the note.
-        let dir = place::parent(&journal.position.path).to_owned();
-        if self.fs.remove(&journal.position.path).is_err() || self.fs.sync_dir(&dir).is_err() {
+    ///
+    /// One that is left is harmless beside that file: its last note says that nothing of it is to be applied. But beside a
+    /// newer one it would be taken for what it says, and a removal may be undone by a power loss, whoever has died before it
+    /// was certain. So it is emptied first.
+    pub(crate) fn end(&self, mut journal: Writing) {
+        if journal.empty().is_err() || self.fs.remove(&journal.position.path).is_err() {
             return;
         }
         let view = self.known();

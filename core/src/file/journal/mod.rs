@@ -71,6 +71,8 @@ pub(crate) struct Position {
     pub fits: bool,
     /// Whether nothing is to be appended any more.
     pub sealed: bool,
+    /// Where the head ends.
+    pub head: u64,
     /// Where the last whole group ends, its line break included if it has one.
     pub end: u64,
     /// Whether that line break is still to come.
@@ -145,6 +147,7 @@ pub(crate) fn load<R: Record>(
         name,
         fits: true,
         sealed: false,
+        head: head as u64,
         end: head as u64,
         is_open: false,
         is_pending: false,
